@@ -19,6 +19,7 @@ from homeftp.config import NAME_COST, PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NoSpace
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.history.timeline import Restoration
 from homeftp.interfaces.store import SpaceReport, StoreOptions
 from homeftp.metadata.modes import kept_mode
 from homeftp.model import SECOND_US, Actor, Entry, Kind, Version, WriteRequest
@@ -89,6 +90,8 @@ class MemoryTree:
         self.nodes: dict[Names, Node] = {(): self.new("directory", WriteRequest(endpoint=ROOT))}
         self.versions: dict[Names, dict[int, Node]] = {}
         """By endpoint, and by the time at which they were replaced or removed."""
+        self.restored: dict[Names, list[Restoration]] = {}
+        """By endpoint, what was put back, the oldest first."""
         self._partials: list[PartialContent] = []
 
     def new(self, kind: Kind, request: WriteRequest, content: bytes = b"", hash: str | None = None) -> Node:
@@ -170,14 +173,27 @@ class MemoryTree:
         """Keep a file that is replaced or removed, now or at that time, as a version, unless none are kept."""
         if self._options.retention.seconds > 0:
             kept = self.versions.setdefault(endpoint.parts, {})
-            kept[max(self.now_us() if at_us is None else at_us, max(kept, default=0) + 1)] = node
+            kept[max(self.now_us() if at_us is None else at_us, self._last_us(endpoint.parts) + 1)] = node
+
+    def keep_restoration(self, endpoint: Endpoint, version_us: int) -> None:
+        """Keep that the version of a time was put back just now."""
+        at_us = max(self.now_us(), version_us + 1, self._last_us(endpoint.parts) + 1)
+        self.restored.setdefault(endpoint.parts, []).append(Restoration(at_us, version_us))
+
+    def _last_us(self, names: Names) -> int:
+        """The last time at which something was replaced, removed or put back there; 0 where nothing was."""
+        restored = self.restored.get(names)
+        return max(max(self.versions.get(names, {}), default=0), restored[-1].at_us if restored else 0)
 
     def expire(self) -> None:
         """Drop versions and partial uploads that were kept long enough."""
         now = self.now_us()
+        before_us = now - self._options.retention.seconds * SECOND_US
         for at_us, names in self._oldest():
-            if at_us < now - self._options.retention.seconds * SECOND_US:
+            if at_us < before_us:
                 self.versions[names].pop(at_us)
+        for names, restored in list(self.restored.items()):
+            self.restored[names] = [each for each in restored if each.at_us >= before_us]
         self._partials[:] = [each for each in self._partials if each.at_us >= now - PARTIAL_UPLOAD_SECONDS * SECOND_US]
 
     def _oldest(self) -> list[tuple[int, Names]]:

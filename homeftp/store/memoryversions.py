@@ -47,7 +47,7 @@ class MemoryVersions(MemoryCommitter):
             found = [self._timeline(each, "/".join(each[top:]), since_us) for each in sort(iter(wanted))]
         known = [each for each in found if each.current is not None or each.versions or each.problem is not None]
         parts = chain.from_iterable(map(parts_of, known))
-        yield from paged(parts, lambda each: entry_cost(each.name) * (1 + len(each.versions)))
+        yield from paged(parts, lambda each: entry_cost(each.name) * (1 + len(each.versions) + len(each.restored)))
 
     def _timeline(self, names: Names, name: str, since_us: int) -> Timeline:
         node, kept = self._tree.nodes.get(names), self._tree.versions.get(names, {})
@@ -61,6 +61,7 @@ class MemoryVersions(MemoryCommitter):
             current=None if node is None else node.entry(),
             made_us=None if node is None else node.made_us,
             versions=tuple(each.version("", at_us) for at_us, each in sorted(kept.items()) if at_us >= since_us),
+            restored=tuple(each for each in self._tree.restored.get(names, ()) if each.at_us >= since_us),
         )
 
     def open_version(self, endpoint: Endpoint, at_us: int) -> IOpenFile:
@@ -82,6 +83,7 @@ class MemoryVersions(MemoryCommitter):
             node = attrs.evolve(self._version(endpoint, at), tag=self._tree.tag())
             self._place(endpoint, node, precondition, self._actor, changed, reserve=False)
             del kept[at]
+            self._tree.keep_restoration(endpoint, at)
         return node.entry()
 
     def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:

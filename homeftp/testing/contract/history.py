@@ -84,6 +84,29 @@ class HistoryContract(ContractCase):
             self.assertIsNone(timeline.at(0))
         self.assertEqual(timeline.at(timeline.versions[0].at_us), timeline.versions[0])
 
+    def test_put_back(self) -> None:
+        """A version that was put back was there until its time, and again since it came back, but not in between."""
+        if (made := self.history_store()) is None:
+            return
+        store, history = made
+        self.write(store, "a.txt", b"1")
+        self.write(store, "a.txt", b"22")
+        times = [each.at_us for each in self.timelines(history, "a.txt")[""].versions]
+        for _ in range(3):  # one content takes the place of the other
+            store.restore(parse("a.txt"), None, None)
+            times.append(self.timelines(history, "a.txt")[""].versions[-1].at_us)
+        self.remove(store, "a.txt")
+        times.append(self.timelines(history, "a.txt")[""].versions[-1].at_us)
+        store.restore(parse("a.txt"), times[-1], ABSENT)
+        timeline = self.timelines(history, "a.txt")[""]
+        self.assertEqual([each.version_us for each in timeline.restored], [times[0], times[1], times[2], times[4]])
+        self.assertEqual(sorted({*times, *(each.at_us for each in timeline.restored)}, reverse=True)[1], times[-1])
+        found = [timeline.at(at_us) for at_us in times]
+        self.assertEqual([each and each.size for each in found], [1, 2, 1, 2, 1])
+        self.assertIsNone(timeline.at(times[-1] + 1))
+        self.assertEqual(self.timelines(history, "a.txt", times[-1])[""].restored, timeline.restored[-1:])
+        self.assertIs(timeline.at(_ALWAYS), timeline.current)
+
     def test_open_version(self) -> None:
         """A version is read like a file, and stays what it is; there is none of another time."""
         if (made := self.history_store()) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Iterator, Sequence
+from typing import ContextManager, Iterator, Sequence
 from unittest import mock
 
 from hypothesis import Phase, find, given, settings
@@ -17,6 +17,7 @@ from homeftp.files.history.restoring import restore_tree
 from homeftp.history.parts import at_time
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IHistory
+from homeftp.store.memorytree import MemoryTree
 from tests.support.needs import LONG
 from tests.support.pasts import PastCase
 from tests.support.repeatable import REPEATABLE
@@ -81,6 +82,11 @@ def _is_right(changes: Sequence[tuple[str, str]], times: Sequence[int]) -> bool:
     return True
 
 
+def _forgetful() -> ContextManager[object]:
+    """The store in memory forgets that versions were put back, as one did before there were records of that."""
+    return mock.patch.object(MemoryTree, "keep_restoration")
+
+
 def _each_by_itself(history: IHistory, endpoint: Endpoint, as_of_us: int) -> Iterator[Sequence[Timeline]]:
     """The wrong rule: each name by itself."""
     return at_time(history.timelines(endpoint, as_of_us), as_of_us)
@@ -92,12 +98,18 @@ class RandomTimesTests(SynchronousTestCase):
     @settings(REPEATABLE, max_examples=3000 if LONG else 60)
     @given(CHANGES, TIMES)
     def test_random(self, changes: list[tuple[str, str]], times: list[int]) -> None:
-        """A tree that is put back is what the listing of that time told, and still has these names by it."""
+        """A tree that is put back is what the listing of that time told, and still has these names by it.
+
+        So it is with a store that keeps when versions were put back, and with one that does not.
+        """
         self.assertTrue(_is_right(changes, times))
+        with _forgetful():
+            self.assertTrue(_is_right(changes, times))
 
     def test_control(self) -> None:
         """It is noticed if each name is looked at by itself."""
         with (
+            _forgetful(),
             mock.patch("homeftp.files.history.past.tree_at", _each_by_itself),
             mock.patch("homeftp.files.history.restoring.tree_at", _each_by_itself),
         ):

@@ -68,6 +68,23 @@ class HistoryControls(ControlCase):
 
         self.assert_caught("test_at", telling(lambda each: structs.replace(each, made_us=2**63)))
 
+    def test_restorations(self) -> None:
+        """Nothing of what was put back, the newest first, and all of it whatever time is asked for."""
+
+        forgetful = telling(lambda each: structs.replace(each, restored=()))
+        newest_first = telling(lambda each: structs.replace(each, restored=each.restored[::-1]))
+
+        class AllOfThem(MemoryStore):
+            def timelines(
+                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[list[Timeline]]:
+                whole = {each.name: each.restored for page in super().timelines(endpoint, 0) for each in page}
+                for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
+                    yield [structs.replace(each, restored=whole[each.name]) for each in page]
+
+        for wrong in (forgetful, newest_first, AllOfThem):
+            self.assert_caught("test_put_back", wrong)
+
     def test_opening(self) -> None:
         """The current file in place of the version."""
 
