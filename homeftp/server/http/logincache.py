@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from typing import Callable
 
 import attrs
@@ -25,7 +26,7 @@ IDLE_SECONDS = 120.0
 """How long a login is kept that no connection uses: programs that look for changes do so every minute."""
 
 MOST_LOGINS = 256
-"""Logins that are kept, at most: beyond that the one that was used least recently is closed."""
+"""Logins that are kept, at most: beyond that, of the account that has most, the one used least recently is closed."""
 
 _KEY_BYTES = 16
 
@@ -132,9 +133,16 @@ class LoginCache:
                 self._close(each)
 
     def _limit(self) -> None:
-        """Close those that were used least recently; there are fewer connections than logins may be kept."""
-        unused = [key for key, kept in self._kept.items() if kept.login is not None and not kept.users]
-        for key in unused[: max(0, len(self._kept) - MOST_LOGINS)]:
+        """Close those used least recently of who has most: the visitors of one account's links do not crowd others out.
+
+        There are fewer connections than logins may be kept.
+        """
+        while len(self._kept) > MOST_LOGINS:
+            owners = {key: _owner(kept.login) for key, kept in self._kept.items() if kept.login and not kept.users}
+            if not owners:
+                return
+            counts = Counter(owners.values())
+            key = max(owners, key=lambda each: counts[owners[each]])  # of equals the first, used least recently
             self._forget(key, self._kept[key])
 
     def _expire(self) -> None:
@@ -158,6 +166,11 @@ class LoginCache:
         if kept.login is not None:
             self._open.pop(kept.login, None)
             kept.login.close()
+
+
+def _owner(login: ILogin) -> tuple[str, bool]:
+    """The account of a login, and whether it is one of its share links, which count by themselves."""
+    return login.account, login.group != login.account
 
 
 class ConnectionLogin:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable
 
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -166,6 +167,18 @@ class LoginCacheTests(SynchronousTestCase):
             self.successResultOf(self.ask(address=f"10.0.{number // 256}.{number % 256}"))
             self.successResultOf(self.ask(address="192.0.3.0"))
         self.assertEqual((first.closed, second.closed, len(self.cache)), (False, True, MOST_LOGINS))
+
+    def test_crowded(self) -> None:
+        """Who has most loses one: however many log in to one account, another's login stays, which costs a check."""
+        self.web.server.state.add_account("ben", None)
+        both = {name: PASSWORD.encode() for name in ("ann", "ben")}
+        self.web.server.portal.registerChecker(InMemoryUsernamePasswordDatabaseDontUse(**both))
+        made = self.cache.login(UsernamePassword(b"ben", PASSWORD.encode()), b"ben's", "192.0.2.9")
+        other = self.successResultOf(Deferred.fromCoroutine(made))
+        first = self.successResultOf(self.ask())
+        for number in range(MOST_LOGINS):
+            self.successResultOf(self.ask(address=f"10.0.{number // 256}.{number % 256}"))
+        self.assertEqual((other.closed, first.closed, len(self.cache)), (False, True, MOST_LOGINS))
 
     def test_stop(self) -> None:
         """When the server stops all are closed, those in use once their connections have ended."""
