@@ -1,7 +1,7 @@
 """The fixed pool of threads, with the fair queue in front of it.
 
-No more jobs are handed to `Threads` than there are threads; the others wait in `FairQueue`, so that an account waits
-for its own jobs only.
+Jobs go through `twisted.internet.threads.deferToThreadPool` on one pool whose size never changes. No more of them are
+handed to it than it has threads; the others wait in `FairQueue`, so that an account waits for its own jobs only.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any, Callable, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from homeftp.errors import Busy
@@ -84,42 +84,6 @@ class _Job:
             self.took = max(self.used, clocks.monotonic() - began - max(0.0, others))
 
 
-class Threads:
-    """`size` threads. What is given to them before they start waits."""
-
-    def __init__(self, reactor: IReactorFromThreads, *, size: int, name: str) -> None:
-        self._calls: SimpleQueue[tuple[Callable[[], object], Callable[[object], object]] | None] = SimpleQueue()
-        self._reactor = reactor
-        self._threads = [Thread(target=self._work, name=f"PoolThread-{name}-{number}") for number in range(size)]
-
-    def start(self) -> None:
-        """Start the threads."""
-        for each in self._threads:
-            each.start()
-
-    def stop(self) -> None:
-        """End the threads behind what they were given; blocks until they have ended."""
-        for _ in self._threads:
-            self._calls.put(None)
-        for each in self._threads:
-            if each.ident is not None:
-                each.join()
-
-    def run(self, call: Callable[[], object], done: Callable[[object], object]) -> None:
-        """Call `call()` in one of the threads, and then, on the reactor's, `done` with its result or a Failure."""
-        self._calls.put((call, done))
-
-    def _work(self) -> None:
-        while (given := self._calls.get()) is not None:
-            call, done = given
-            try:
-                result = call()
-            except BaseException:  # noqa: BLE001 (it is the result)
-                result = Failure()
-            self._reactor.callFromThread(done, result)
-            del given, call, done, result  # an idle thread keeps nothing alive
-
-
 @implementer(IWorkers)
 class ThreadWorkers:
     """`size` threads, and for each account a queue of `queue` jobs that wait for one.
@@ -168,15 +132,15 @@ class ThreadWorkers:
         self._running: dict[_Job, None] = {}
         """The jobs that have a thread, the one that has had it for longest first."""
         self._idle: list[Deferred[None]] = []
-        self._threads = Threads(reactor, size=size, name=name)
+        self._pool = ThreadPool(minthreads=size, maxthreads=size, name=name)
 
     def start(self) -> None:
         """Start the threads."""
-        self._threads.start()
+        self._pool.start()
 
     def stop(self) -> None:
         """End the threads; blocks until the running jobs have ended."""
-        self._threads.stop()
+        self._pool.stop()
 
     def idle(self) -> Deferred[None]:
         """Fires when no job runs or waits."""
@@ -288,7 +252,7 @@ class ThreadWorkers:
             job.began = self._monotonic()
             self.waits.add(job.began - job.asked)
             self._running[job] = None
-            self._threads.run(job.run, partial(self._ended, job, lane))
+            deferToThreadPool(self._reactor, self._pool, job.run).addBoth(self._ended, job, lane)
         if self._recheck is None and self._queue.left_waiting():
             self._recheck = IReactorTime(self._reactor).callLater(RECHECK_SECONDS, self._start_held)
 
@@ -296,7 +260,7 @@ class ThreadWorkers:
         self._recheck = None
         self._start()
 
-    def _ended(self, job: _Job, lane: Lane, result: object) -> None:
+    def _ended(self, result: object, job: _Job, lane: Lane) -> None:
         del self._running[job]
         self._queue.done(job.account, lane)
         self.seconds.add(self._monotonic() - job.began)
