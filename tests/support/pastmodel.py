@@ -84,9 +84,6 @@ class PastModel:
         as_of_us, held = self.moments[number]
         if any(path.startswith(f"{file}/") for file in self._present()):
             return  # a file of today is in its way: what is beneath is refused, by its name
-        found = self.store.stat(parse(path))
-        if path in held and found is not None and found.kind == "directory":
-            return  # a directory that is asked for stays: only what is in it goes
         wanted = {name: each for name, each in held.items() if name == path or name.startswith(f"{path}/")}
         try:
             steps = list(restore_tree(self.store, parse(path), as_of_us, dry_run=False))

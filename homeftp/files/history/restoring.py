@@ -57,6 +57,11 @@ class _RestoredDirectory(msgspec.Struct, eq=False):
     file: Timeline | None
     """Its timeline, where a file was in its place then."""
 
+    @property
+    def prefix(self) -> str:
+        """The prefix of the names in it; that asked for has an empty name."""
+        return f"{self.name}/" if self.name else ""
+
 
 @attrs.define(eq=False)
 class _Restoring:
@@ -86,7 +91,7 @@ class _Restoring:
 
     def _leave(self, name: str | None) -> None:
         """The next name is this one, or there is none."""
-        while self._way and (name is None or not name.startswith(f"{self._way[-1].name}/")):
+        while self._way and (name is None or not name.startswith(self._way[-1].prefix)):
             left = self._way.pop()
             if left.stays:
                 self._hold()
@@ -102,7 +107,7 @@ class _Restoring:
         now, then = timeline.current, timeline.at(self.as_of_us)
         wanted = self._reversion(timeline, then) if isinstance(then, Version) else None
         if now is not None and now.kind == "directory":
-            if timeline.name:  # what was asked for stays
+            if timeline.name or wanted is not None:  # the directory that was asked for stays, unless a file was there
                 self._way.append(
                     _RestoredDirectory(timeline.name, then is now, timeline if wanted is not None else None)
                 )

@@ -110,6 +110,12 @@ class PastTests(SynchronousTestCase):
         """The cluster store."""
         self.check(5, self.in_cluster)
 
+    def test_file_in_place_of_folder(self) -> None:
+        """A file that is asked for by its name takes the place of a folder of today, once nothing is left in that."""
+        steps: list[Step] = [("write", "d", "a", 0), ("remove", "d", "a", 0), ("write", "d/a", "a", 0)]
+        for number in (0, 1, 2, 3):
+            self.assertEqual(self.in_memory([*steps, ("revert", "d", "a", number)]), [])
+
     def test_control(self) -> None:
         """A store that does not tell what was put back gives what was not there, and one content for another."""
         gap: list[Step] = [("write", "a", "a", 0), ("remove", "a", "a", 0), ("restore", "a", "a", 0)]

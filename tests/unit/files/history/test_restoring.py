@@ -205,9 +205,13 @@ class RestoreTests(RestoreCase):
             self.now_us = 4_000_000 + number
             found = self.restore(as_of_us=then)
             self.assertEqual((self.tree("d"), {each.refusal for each in found} - {None}), (tree, set()), number)
-        self.restore("d/p", 1_500_000)
-        self.restore("d/p/x", 2_500_000)
-        self.assertEqual(self.tree("d"), {"p": None, "p/x": None, "p/x/y": b"y"}, "at the name itself, and beneath it")
+        self.now_us += 1
+        for name, then, tree in (
+            ("d/p", 1_500_000, {"p": b"file"}),
+            ("d/p", 2_500_000, {"p": None, "p/x": None, "p/x/y": b"y"}),
+        ):
+            self.restore(name, then)
+            self.assertEqual(self.tree("d"), tree, "by its name")
 
     def test_changed_meanwhile(self) -> None:
         """A file that somebody else replaces after it was looked at stays, and is named."""
