@@ -86,7 +86,8 @@ class _ListedCommand:
         return _command_parser(self._prog, self._command).parse_known_args(args, namespace)
 
 
-def _subparser(prog: str, command: Command, *, whole: bool) -> Parser | _ListedCommand:
+def _subparser(prog: str, command: Command, *, whole: bool, **_: object) -> Parser | _ListedCommand:
+    """The parser of a subcommand. What argparse adds to the arguments, as `color` in Python 3.14, is not ours."""
     return _command_parser(prog, command) if whole else _ListedCommand(prog, command)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from typing import Any
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -136,3 +138,13 @@ class ParserTests(SynchronousTestCase):
         words = ["push", "-r", "a", "b", "nas:"]
         self.assertEqual(build_parser([]).parse_args(words), build_parser(COMMANDS).parse_args(words))
         self.assertEqual(build_parser([]).format_help(), build_parser(COMMANDS).format_help())
+
+    def test_later_python(self) -> None:
+        """Python 3.14 hands on to the parser of each command whether messages have colours."""
+        add_parser = argparse._SubParsersAction.add_parser
+
+        def colored(self: Any, name: str, **given: Any) -> Any:
+            return add_parser(self, name, color=True, **given)
+
+        with mock.patch.object(argparse._SubParsersAction, "add_parser", colored):
+            self.assertEqual(build_parser([]).parse_args(["pair", "nas"]).command, "pair")
