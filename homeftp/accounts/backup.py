@@ -87,6 +87,10 @@ def backup(folder: str) -> bytes:
             for member in (accounts, *_IDENTITY, SSH_FILE):
                 source = os.path.join(folder, member)
                 data = _database(source) if member == FILE else read_private(source)
+                if member == SSH_FILE and data is not None and not is_host_key(data):
+                    raise OperatorError(
+                        f"{source} holds no private Ed25519 key: restore it, or remove it for a new one"
+                    )
                 if data is not None:
                     info = tarfile.TarInfo(member)
                     info.size, info.mode = len(data), 0o600
@@ -185,7 +189,7 @@ def _check(folder: str, path: str) -> None:
             _check_accounts(folder)
         open_identity(folder, now=now)
         if (key := read_host_key(folder)) is not None and not is_host_key(key):
-            raise OperatorError(f"{SSH_FILE} holds no private SSH key")
+            raise OperatorError(f"{SSH_FILE} holds no private Ed25519 key")
     except (OperatorError, sqlite3.Error) as error:
         raise OperatorError(f"{path} is damaged: {error}") from error
 

@@ -66,16 +66,16 @@ class BackupTests(QuickCase):
                 self.assertEqual(stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode), 0o600, name)
 
     def test_host_key(self) -> None:
-        """A server that speaks SFTP is known to its clients again; a damaged key is noticed, and nothing restored."""
+        """A server that speaks SFTP is known to its clients again; a damaged key is noticed, and nothing written."""
         write_host_key(self.folder, new_host_key())
         backup_state(self.folder, self.path)
         self.restored()
         self.assertEqual(read_host_key(self.restored_folder), read_host_key(self.folder))
         write_host_key(self.folder, b"nonsense")
-        self.path = self.mktemp()
-        backup_state(self.folder, self.path)
-        with self.assertRaisesRegex(OperatorError, "SSH key"):
-            self.restored()
+        path = self.mktemp()
+        with self.assertRaisesRegex(OperatorError, "ssh_host_ed25519_key holds no private Ed25519 key: restore it"):
+            backup_state(self.folder, path)
+        self.assertFalse(os.path.exists(path))
 
     def test_under_load(self) -> None:
         """Each backup is what stood there between two transactions, while others write without a pause."""
@@ -158,6 +158,7 @@ class BackupTests(QuickCase):
             archive(lambda members: members.update({FILE: self.changed("DROP TABLE devices")})),
             archive(lambda members: members.update({FILE: self.changed("UPDATE devices SET paired = 'x'")})),
             archive(lambda members: members.update({"identity/ca.key": b"no key"})),
+            archive(lambda members: members.update({"ssh_host_ed25519_key": b"no key"})),
             archive(lambda members: members.update({"identity/ca.crt": content["identity/server.crt"]})),
             link.getvalue(),
         ):
