@@ -124,9 +124,12 @@ class ClusterHistory:
         """`open_version` for several at once, with as many statements."""
         database, share = self._context.database, self._context.share.id
         removal.finish_files(self._context, {each.endpoint.parts for each in asked})
-        found = versions.of_times(database, share, [(each.endpoint.parts, each.at_us) for each in asked])
-        opened = [catch(self._readable, each, found) for each in asked]
-        return open_contents(database, self._context.bucket, opened, inline)
+
+        def find() -> Sequence[tuple[VersionRow, Entry] | Exception]:
+            found = versions.of_times(database, share, [(each.endpoint.parts, each.at_us) for each in asked])
+            return [catch(self._readable, each, found) for each in asked]
+
+        return open_contents(database, self._context.bucket, find, inline)
 
     def _readable(self, version: VersionId, found: Mapping[tuple[Names, int], VersionRow]) -> tuple[VersionRow, Entry]:
         endpoint = version.endpoint

@@ -30,7 +30,7 @@ from homeftp.model import (
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import Names, NodeRow
 from homeftp.store.cluster.history import ClusterHistory
-from homeftp.store.cluster.reading.opened import StoredContent
+from homeftp.store.cluster.reading.opened import StoredContent, find_with_parts, not_kept
 from homeftp.store.cluster.reading.reader import ClusterReader
 from homeftp.store.cluster.tables import contents, uploads, usage
 from homeftp.store.cluster.upkeep import expiry, garbage, integrity
@@ -215,14 +215,21 @@ class ClusterStore:
         """Begin to change a file's content at any offset."""
         request = self._acting(structs.replace(request, size=None, hash=None, offset=0))
         context = self._context
-        node = self._begin(request)
+        named_us = 0 if request.empty else contents.now_us(context.database)  # the base has a name then, or later
+        node, parts = find_with_parts(
+            context.database,
+            partial(self._begin, request),
+            lambda node: [] if node is None or node.damaged or request.empty else [node],
+        )
         if node is not None and request.mode is None:
             request = structs.replace(request, mode=node.mode)
         if node is not None and node.damaged and not request.empty:
             raise wording.damaged(request.endpoint)
         content = None if node is None or request.empty else node.content
-        since_us = 0 if content is None else contents.now_us(context.database)
-        base = StoredContent(context.bucket, contents.parts(context.database, content))
+        if content is not None and content not in parts:
+            raise not_kept()
+        since_us = 0 if content is None else named_us
+        base = StoredContent(context.bucket, [] if content is None else parts[content])
 
         def commit(stored: StoredContents, hash: str, mtime_us: int | None, mode: int | None) -> Entry:
             size = sum(part.size for part in stored.parts[0])

@@ -9,18 +9,20 @@ from __future__ import annotations
 import bisect
 import contextlib
 import itertools
-from typing import Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
 
 from zope.interface import implementer
 
-from homeftp.cluster.database import IQueries
+from homeftp.cluster.database import TRIES, IQueries
 from homeftp.cluster.objects import Bucket, ObjectMissing
-from homeftp.errors import Damaged
+from homeftp.errors import Busy, Damaged
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry
 from homeftp.store.cluster.base.rows import ContentPart, FileRow
 from homeftp.store.cluster.tables import contents
 from homeftp.store.policy.limits import check_range
+
+T = TypeVar("T")
 
 
 class StoredContent:
@@ -90,23 +92,50 @@ class ClusterFile:
         """Do nothing: there is nothing to close."""
 
 
+def find_with_parts(
+    queries: IQueries, find: Callable[[], T], files: Callable[[T], Iterable[FileRow]]
+) -> tuple[T, dict[int, list[ContentPart]]]:
+    """The result of `find`, and the parts of the contents of its files, all at once; lost contents are left out.
+
+    Another server may replace or remove a file between the two statements, and its content goes if no version keeps it:
+    then both are looked up again. A content that is still named and has not all of its parts is lost. Raises `Busy`
+    (51) where others change the files all the time.
+    """
+    lost: set[int] = set()
+    for _ in range(TRIES):
+        found = find()
+        sizes = {row.content: row.size for row in files(found) if row.content is not None}
+        parts = contents.parts_of(queries, list(sizes))
+        short = {content for content, size in sizes.items() if sum(part.size for part in parts[content]) != size}
+        if short <= lost:
+            return found, {content: each for content, each in parts.items() if content not in short}
+        lost |= short
+    raise Busy("others are changing the same files all the time: try again later")
+
+
 def open_contents(
-    queries: IQueries, bucket: Bucket, found: Sequence[tuple[FileRow, Entry] | Exception], inline: int
+    queries: IQueries, bucket: Bucket, find: Callable[[], Sequence[tuple[FileRow, Entry] | Exception]], inline: int
 ) -> list[IOpenFile | Exception]:
     """Open files or versions: the parts of all with one statement. What is an exception stays one.
 
     The content of those of at most `inline` bytes is read, with one request for all that are in one object.
     """
-    rows = [row for row, _ in (each for each in found if not isinstance(each, Exception)) if row.content is not None]
-    parts = contents.parts_of(queries, [row.content for row in rows if row.content is not None])
-    small = {row.content: parts[row.content] for row in rows if row.content is not None and row.size <= inline}
+    found, parts = find_with_parts(queries, find, _rows)
+    small = {row.content: parts[row.content] for row in _rows(found) if row.content in parts and row.size <= inline}
     read = _read_small(bucket, small)
 
-    def opened(row: FileRow, entry: Entry) -> ClusterFile:
-        content = b"" if not row.size and inline >= 0 else read.get(row.content or 0)
-        return ClusterFile(entry, StoredContent(bucket, parts.get(row.content or 0, [])), content)
+    def opened(row: FileRow, entry: Entry) -> ClusterFile | Damaged:
+        if row.content is None:
+            return ClusterFile(entry, StoredContent(bucket, ()), b"" if inline >= 0 else None)
+        if row.content not in parts:
+            return not_kept()
+        return ClusterFile(entry, StoredContent(bucket, parts[row.content]), read.get(row.content))
 
     return [each if isinstance(each, Exception) else opened(*each) for each in found]
+
+
+def _rows(found: Sequence[tuple[FileRow, Entry] | Exception]) -> list[FileRow]:
+    return [each[0] for each in found if not isinstance(each, Exception)]
 
 
 def _read_small(bucket: Bucket, small: Mapping[int, Sequence[ContentPart]]) -> dict[int, bytes]:
@@ -129,5 +158,5 @@ def _read_small(bucket: Bucket, small: Mapping[int, Sequence[ContentPart]]) -> d
 
 
 def not_kept() -> Damaged:
-    """The refusal to read a content of which the bucket has lost an object."""
+    """The refusal to read a content of which an object, or the name of one, was lost."""
     return Damaged("this content is damaged on the server: its object store has not kept it")

@@ -63,10 +63,13 @@ class ClusterReader:
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         """`IStore.open_many`: the parts of all with one statement, and small contents together from each object."""
         asked = sorted({each.parts for each in endpoints})
-        found = names_table.walk(self._context.database, self._context.share.root, asked)
-        rows = [catch(self._sound, each, found.get(each.parts)) for each in endpoints]
-        opened = [each if isinstance(each, Exception) else (each, each.entry()) for each in rows]
-        return open_contents(self._context.database, self._context.bucket, opened, inline)
+
+        def find() -> Sequence[tuple[NodeRow, Entry] | Exception]:
+            found = names_table.walk(self._context.database, self._context.share.root, asked)
+            rows = [catch(self._sound, each, found.get(each.parts)) for each in endpoints]
+            return [each if isinstance(each, Exception) else (each, each.entry()) for each in rows]
+
+        return open_contents(self._context.database, self._context.bucket, find, inline)
 
     def open(self, endpoint: Endpoint) -> IOpenFile:
         """Open a file for reading."""
