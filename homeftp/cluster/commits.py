@@ -55,3 +55,12 @@ def was_committed(connection: psycopg.Connection[TupleRow], key: str, xid: str) 
     # a statement of its own: it sees what was committed by then
     own = "SELECT 1 FROM homeftp_commits WHERE connection = %s AND xid = %s::text::xid8"
     return connection.execute(own, (key, xid)).fetchone() is not None
+
+
+def confirm(connection: psycopg.Connection[TupleRow], key: str) -> None:
+    """Commit something after what was found committed, with that key of its connection: the answer covers both.
+
+    A transaction shows as soon as this database has it. Its connection may have ended before a synchronous replica had
+    it, too. Raises psycopg's errors.
+    """
+    connection.execute("UPDATE homeftp_commits SET at = clock_timestamp() WHERE connection = %s", (key,))

@@ -244,20 +244,22 @@ class Database:
     def _was_committed(self, transaction: Transaction, deadline: OperationDeadline) -> bool:
         """Whether a transaction whose commit was not answered was made. Raises `Internal` (50) where that is not known.
 
-        As long as the database still works on it, it is asked again, on a connection beside the pool's: those may all
-        be waiting here.
+        As long as the database still works on it, or a synchronous replica may lack it, it is asked again, on a
+        connection beside the pool's: those may all be waiting here.
         """
         answered = False
         seconds = min(deadline.left(), self._timeouts.operation) + self._timeouts.outcome
         with _apart(OperationDeadline(seconds)) as end:
             while end.left():
-                try:
-                    with contextlib.closing(BoundedConnection.connect(self._conninfo, **_LOOKING)) as connection:
-                        found = commits.was_committed(connection, transaction.key, transaction.xid)
-                except psycopg.Error:
-                    answered = False
-                else:
+                answered = False
+                with (
+                    contextlib.suppress(psycopg.Error),
+                    contextlib.closing(BoundedConnection.connect(self._conninfo, **_LOOKING)) as connection,
+                ):
+                    found = commits.was_committed(connection, transaction.key, transaction.xid)
                     answered = True
+                    if found:
+                        commits.confirm(connection, transaction.key)
                     if found is not None:
                         return found
                 self._pause(min(PAUSE_SECONDS, end.left()))

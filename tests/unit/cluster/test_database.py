@@ -340,6 +340,32 @@ class TroubleTests(DatabaseCase):
         finally:
             self.wait_for_standby("")
 
+    def test_ended_while_standby_is_away(self) -> None:
+        """A commit that no standby has is not acknowledged where its connection ends: that it is there is no proof."""
+        url = f"{self.server.url('postgres')}&options=-c%20synchronous_commit%3Don&application_name={self.table}"
+        database = self.connect(url, DatabaseTimeouts(operation=SHORT, outcome=1.0))
+        database.row("SELECT 1")  # what follows need not connect
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = %s"
+        ended: list[int] = []
+
+        def end() -> None:
+            wait_until(lambda: self.database.row(waiting, (self.table,)) is not None)
+            (pid,) = self.database.row(waiting, (self.table,))
+            self.database.row("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+            ended.append(pid)
+
+        thread = threading.Thread(target=end)
+        self.wait_for_standby("gone")
+        try:
+            thread.start()
+            self.assertRaises(Internal, database.transact, self.increment)
+        finally:
+            thread.join()
+            self.wait_for_standby("")
+        self.assertEqual(len(ended), 1, "the control: its connection was ended")
+        self.assertEqual(self.value(), 1, "the control: it was made, in this database")
+        self.assertEqual(database.transact(self.increment), 2, "it answers: it is not taken for unreachable")
+
     def wait_for_standby(self, name: str) -> None:
         """From now on commits wait for a standby with that name, if they are to be durable."""
         with self.database.connection() as connection:
