@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from typing import Any, TypeVar
+from typing import Any, Callable, TypeVar
 
 import msgspec
 import psycopg
@@ -24,6 +25,17 @@ _OTHER_PLANS = ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "ena
 """The plans that no statement uses: each finds its rows by an index, in that order. PostgreSQL chooses by what it knows
 of a table, which is wrong for one that has just grown: then each page of a listing would be sorted anew, and a
 batch of files read the whole table."""
+
+_TABLES = """
+SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint, own
+FROM pg_control_system(), (SELECT to_regclass('identity')::oid::bigint AS own) AS tables
+WHERE own IS NOT NULL AND NOT pg_is_in_recovery()
+"""
+"""Facts that no other tables of a cluster share. The timeline is another one after each promotion, and each recovery to
+a point in time. It is that of the log that is being written: the control file has it after the next checkpoint."""
+
+_ID_LENGTH = 32
+"""Characters of an id: 128 bits."""
 
 _POOL_LOG = "psycopg.pool"
 """The library's name for the log of its pools."""
@@ -94,6 +106,48 @@ class ConnectionFailures(logging.Handler):
         """Stop listening to the pool."""
         logging.getLogger(_POOL_LOG).removeHandler(self)
         super().close()
+
+
+class TablesWatch:
+    """Knows which tables the connections to a database reach, and notices when those are others. In any thread."""
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._followers: tuple[Callable[[], None], ...] = ()
+
+    @property
+    def id(self) -> str | None:
+        """An id of the tables: another one after the database was restored from a backup, or replaced by its replica.
+
+        None before the first connection.
+        """
+        return self._id
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Call `follower` when a connection has reached other tables, before anything is read from them by it."""
+        self._followers = (*self._followers, follower)
+
+    def look(self, connection: psycopg.Connection[Any]) -> None:
+        """Look at what a new connection reaches. Raises psycopg's errors."""
+        found = connection.execute(_TABLES).fetchone()
+        if found is None:  # the tables are not made yet, or this is a replica that has not taken over
+            return
+        id = hashlib.sha256(" ".join(map(str, found)).encode("ascii")).hexdigest()[:_ID_LENGTH]
+        before, self._id = self._id, id
+        if before not in (None, id):
+            for follower in self._followers:
+                follower()
+
+
+def configuring(failures: ConnectionFailures, tables: TablesWatch | None) -> Callable[[BoundedConnection], None]:
+    """Prepares each new connection of a pool, before anybody uses it."""
+
+    def configure(connection: BoundedConnection) -> None:
+        failures.forget(connection)
+        if tables is not None:
+            tables.look(connection)
+
+    return configure
 
 
 def session_settings(timeouts: DatabaseTimeouts) -> dict[str, str]:

@@ -24,6 +24,8 @@ from homeftp.cluster.connections import (
     BoundedConnection,
     ConnectionFailures,
     DatabaseTimeouts,
+    TablesWatch,
+    configuring,
     connection_info,
     session_settings,
 )
@@ -125,11 +127,13 @@ class Database:
         connections: int,
         timeouts: DatabaseTimeouts | None = None,
         breaker: CircuitBreaker | None = None,
+        tables: TablesWatch | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """`connections`: how many may be open at once. Connects when it is first used; raises `OperatorError`.
 
-        `breaker` is that of the database's server, where others use it too; `pause` waits for so many seconds.
+        `breaker` is that of the database's server, and `tables` looks at each new connection, where others use them
+        too; `pause` waits for so many seconds.
         """
         self._timeouts = timeouts = timeouts or DatabaseTimeouts()
         self._breaker = breaker or CircuitBreaker()
@@ -147,7 +151,7 @@ class Database:
             max_size=connections,
             reconnect_timeout=timeouts.operation,
             check=self._check,
-            configure=self._failures.forget,
+            configure=configuring(self._failures, tables),
             open=False,
             name=name,
         )

@@ -6,7 +6,6 @@ which SSH clients know a server. A certificate of its own makes each server for 
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import Callable
 
@@ -15,9 +14,6 @@ from homeftp.cluster.migrations import SchemaPart, expect_current
 from homeftp.crypto.ca import HomeCA, adopt_ca, open_identity, read_ca
 from homeftp.crypto.sshhostkey import read_host_key, write_host_key
 from homeftp.errors import OperatorError
-
-_ID_LENGTH = 32
-"""Characters of an id: 128 bits."""
 
 _STEP = """
 CREATE TABLE identity (
@@ -32,18 +28,6 @@ _SSH_KEY = "ALTER TABLE identity ADD COLUMN ssh_key bytea;"
 IDENTITY = SchemaPart("identity", (_STEP, _SSH_KEY), left=("identity",))
 """One row: the CA of the cluster, and the key that servers show to SSH clients. No dump has it: each server's state
 folder does."""
-
-
-def tables_id(database: Database) -> str:
-    """An id of the tables: another one after the database was restored from a backup, or replaced by its replica.
-
-    Clients do not take what a restored server lacks for something that was deleted. Raises `Busy` (51).
-    """
-    parts = database.row(
-        "SELECT system_identifier, timeline_id, 'identity'::regclass::oid::bigint"
-        " FROM pg_control_system(), pg_control_checkpoint()"
-    )
-    return hashlib.sha256(" ".join(map(str, parts)).encode("ascii")).hexdigest()[:_ID_LENGTH]
 
 
 def bring_identity(transaction: Transaction, home: HomeCA) -> None:

@@ -7,6 +7,7 @@ import os
 import secrets
 
 from homeftp.cluster.breaker import CircuitBreaker
+from homeftp.cluster.connections import TablesWatch
 from homeftp.cluster.database import Database
 
 _CONNECTIONS = 8
@@ -18,13 +19,19 @@ _ID_BYTES = 8
 @functools.cache
 def shared_database(url: str) -> Database:
     """The database at that URL: one for the whole process."""
-    return Database(url, connections=_CONNECTIONS, breaker=shared_breaker(url))
+    return Database(url, connections=_CONNECTIONS, breaker=shared_breaker(url), tables=shared_tables(url))
 
 
 @functools.cache
 def shared_breaker(url: str) -> CircuitBreaker:
     """The circuit breaker of the server of that database: one for the whole process."""
     return CircuitBreaker()
+
+
+@functools.cache
+def shared_tables(url: str) -> TablesWatch:
+    """Knows which tables are in that database: one for the whole process."""
+    return TablesWatch()
 
 
 def process_id() -> str:

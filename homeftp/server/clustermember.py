@@ -17,13 +17,14 @@ from homeftp.accounts.throttle import GuessLimit, address_group, too_many
 from homeftp.audit.log import Audit
 from homeftp.audit.table import journal_of
 from homeftp.cluster.address import ClusterAddress, write_address
+from homeftp.cluster.connections import TablesWatch
 from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.dumps.manifest import newest_at
 from homeftp.cluster.dumps.writing import dump_if_due
-from homeftp.cluster.identity import share_identity, share_ssh_key, tables_id
+from homeftp.cluster.identity import share_identity, share_ssh_key
 from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
-from homeftp.cluster.shared import shared_database
+from homeftp.cluster.shared import shared_database, shared_tables
 from homeftp.cluster.state import ClusterState, read_cluster
 from homeftp.config import Settings
 from homeftp.crypto.sshhostkey import share_host_key
@@ -52,6 +53,10 @@ class ClusterMember:
     def _database(self) -> Database:
         return shared_database(self._settings.root)
 
+    @property
+    def _tables(self) -> TablesWatch:
+        return shared_tables(self._settings.root)
+
     def _bucket(self) -> Bucket:
         return open_bucket(self._settings.objects or "", os.environ)
 
@@ -62,6 +67,8 @@ class ClusterMember:
         belongs to another cluster, or has another identity.
         """
         expect_current(self._database, SCHEMA)
+        with self._database.connection() as connection:
+            self._tables.look(connection)
         write_address(self._settings.state, ClusterAddress(self._settings.root, self._settings.objects or ""))
         share_identity(self._database, self._settings.state, now=now)
         share_host_key(self._settings.state, partial(share_ssh_key, self._database), needed=bool(self._settings.sftp))
@@ -102,9 +109,9 @@ class ClusterMember:
         """The other servers of the cluster; this one is reached at `address`."""
         return OtherServers(reactor, workers, hub, lambda: self._database, address)
 
-    def store_id(self) -> str:
-        """The id of the store: the same at each server, and another one once the database was restored. Blocks."""
-        return tables_id(self._database)
+    def store_id(self) -> str | None:
+        """The id of the store (`TablesWatch.id`), the same at each server. None before `join`."""
+        return self._tables.id
 
     def dump_daily(self) -> None:
         """Dump the database into the bucket, unless that was done today, or another server does it. Blocks.

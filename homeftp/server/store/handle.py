@@ -19,8 +19,8 @@ from homeftp.store.factory import check_store, open_store
 class StoreMember(Protocol):
     """A member of the cluster that has the store, as this module needs it."""
 
-    def store_id(self) -> str:
-        """The id of the store. Blocks."""
+    def store_id(self) -> str | None:
+        """The id of the store, which may be another one later: its database was restored, or lost what was newest."""
 
     def journal(self, audit: Audit) -> Journal:
         """Records changes in the transaction that makes them."""
@@ -54,8 +54,8 @@ class StoreHandle:
 
     @property
     def id(self) -> str | None:
-        """The id of the store (`KnownRoots.id`), while it is open."""
-        return self._id
+        """The id of the store (`KnownRoots.id`, `StoreMember.store_id`), while it is open."""
+        return self._id if self._member is None else self._member.store_id()
 
     def check(self) -> None:
         """Raise `OperatorError` for what `open` would refuse, as far as that shows without opening."""
@@ -66,7 +66,7 @@ class StoreHandle:
         self._store = store = open_store(self._settings.root, self._options, self._settings.plugin_dirs)
         if store.read_only is None:
             self._roots.add()
-        self._id = self._roots.id() if self._member is None else self._member.store_id()
+        self._id = self._roots.id()
         return store
 
     @property

@@ -12,7 +12,7 @@ from homeftp.cluster.database import Database
 from homeftp.cluster.faults import unreachable
 from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
-from homeftp.cluster.shared import shared_breaker
+from homeftp.cluster.shared import shared_breaker, shared_tables
 from homeftp.errors import Busy, Forbidden, OperatorError
 from homeftp.interfaces.store import StoreOptions
 from homeftp.interfaces.storefactory import IStoreFactory
@@ -58,7 +58,7 @@ def open_context(
     database's, where that answers. Nothing is put into another one by any store.
     """
     cluster = cluster or ClusterOptions()
-    database = Database(url, connections=cluster.connections, breaker=shared_breaker(url))
+    database = Database(url, connections=cluster.connections, breaker=shared_breaker(url), tables=shared_tables(url))
     try:
         expect_current(database, [STORE])
         share = find_share(database, cluster.share)

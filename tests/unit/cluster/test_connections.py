@@ -6,7 +6,10 @@ import psycopg
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cluster.connections import BoundedConnection, DatabaseTimeouts, connection_info
+from homeftp.cluster.connections import BoundedConnection, DatabaseTimeouts, TablesWatch, connection_info
+from homeftp.cluster.database import Database
+from homeftp.cluster.identity import IDENTITY
+from homeftp.cluster.migrations import migrate
 from homeftp.errors import OperatorError
 from homeftp.workers.deadline import OperationDeadline, under
 from tests.support import engines
@@ -46,3 +49,38 @@ class ConnectionTests(SynchronousTestCase):
         with self.assertRaises(OperatorError) as caught:
             connection_info("postgresql://ann:secret@[x", DatabaseTimeouts())
         self.assertNotIn("secret", str(caught.exception))
+
+
+class TablesWatchTests(SynchronousTestCase):
+    """Connections to the tables of one cluster."""
+
+    def test_other_tables(self) -> None:
+        """The tables have an id, and another one once they were made anew, which the next connection notices."""
+        url, heard = engines.empty_schema(), []
+        tables, other = TablesWatch(), TablesWatch()
+        tables.follow(lambda: heard.append(tables.id))
+        self.look(url, tables)
+        self.assertIsNone(tables.id, "there are none yet")
+        self.make(url)
+        for each in (tables, tables, other):
+            self.look(url, each)
+        before = tables.id
+        assert before is not None
+        self.assertEqual((len(before), other.id, heard), (32, before, []))
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP TABLE identity, homeftp_schema")
+        self.make(url)
+        self.look(url, tables)
+        self.assertNotEqual(tables.id, before)
+        self.assertEqual(heard, [tables.id])
+
+    def look(self, url: str, tables: TablesWatch) -> None:
+        database = Database(url, connections=1, tables=tables)
+        self.addCleanup(database.close)
+        self.assertEqual(database.row("SELECT 1"), (1,))
+        database.close()
+
+    def make(self, url: str) -> None:
+        database = Database(url, connections=1)
+        self.addCleanup(database.close)
+        migrate(database, [IDENTITY])

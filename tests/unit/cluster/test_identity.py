@@ -6,7 +6,7 @@ import os
 from datetime import datetime, timezone
 
 from homeftp.cluster.database import Database
-from homeftp.cluster.identity import IDENTITY, share_identity, share_ssh_key, tables_id, take_identity
+from homeftp.cluster.identity import IDENTITY, share_identity, share_ssh_key, take_identity
 from homeftp.cluster.migrations import migrate
 from homeftp.crypto.ca import open_identity
 from homeftp.crypto.sshhostkey import new_host_key, read_host_key, write_host_key
@@ -86,13 +86,3 @@ class IdentityTests(QuickCase):
         folder = self.start()
         path = os.path.join(folder, "identity", "ca.key")
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
-
-    def test_tables_id(self) -> None:
-        """The tables have an id for all servers, and another one once they were made anew, as from a backup."""
-        other = Database(self.url, connections=1)
-        self.addCleanup(other.close)
-        before = tables_id(self.database)
-        self.assertEqual((tables_id(other), len(before)), (before, 32))
-        self.database.transact(lambda transaction: transaction.execute("DROP TABLE identity, homeftp_schema"))
-        migrate(self.database, [IDENTITY])
-        self.assertNotEqual(tables_id(self.database), before)

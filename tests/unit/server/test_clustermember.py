@@ -8,7 +8,7 @@ from homeftp.audit.log import Audit
 from homeftp.audit.table import AuditTable, AuditTableReader
 from homeftp.cluster.dumps.manifest import list_dumps
 from homeftp.cluster.migrations import migrate
-from homeftp.cluster.shared import shared_database
+from homeftp.cluster.shared import shared_database, shared_tables
 from homeftp.config import Settings
 from homeftp.crypto.secretfiles import private_folder
 from homeftp.crypto.sshhostkey import read_host_key
@@ -31,6 +31,7 @@ class ClusterMemberTests(QuickCase):
     def setUp(self) -> None:
         url = self.url = empty_schema()
         self.addCleanup(shared_database.cache_clear)
+        self.addCleanup(shared_tables.cache_clear)
         self.database = shared_database(url)
         self.addCleanup(self.database.close)
         migrate(self.database, SCHEMA)
@@ -84,6 +85,7 @@ class ClusterMemberTests(QuickCase):
     def test_store_id(self) -> None:
         """The store has an id, which stays."""
         first = self.member.store_id()
+        assert first is not None
         self.assertEqual((len(first), self.member.store_id()), (32, first))
 
     def test_dumped(self) -> None:
