@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from string import ascii_letters
 from typing import Sequence
 
 import attrs
@@ -132,6 +133,17 @@ def _shown(name: str) -> str:
     """A name for a message: shortened, and without raw control characters."""
     short = name if len(name) <= _SHOWN else name[:_SHOWN] + "..."
     return ascii(short) if not short.isprintable() else f"'{short}'"
+
+
+_SWAPPED = str.maketrans(ascii_letters, ascii_letters.swapcase())
+
+
+def other_case(name: str) -> str:
+    """A name that every system which ignores case takes for the same one; the name itself where there is none.
+
+    Only the letters of ASCII count: systems differ in what they take for the other case of `ß` or `µ`.
+    """
+    return name.translate(_SWAPPED)
 
 
 def folded(name: str) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 
 from homeftp.client import Outcome
+from homeftp.client.files.names import ignores_case
 from homeftp.client.sync.local.marker import read_marker
 from tests.support.mounts import exfat, held, mounted
 from tests.support.syncs import SyncCase
@@ -34,6 +35,12 @@ class FoldingDiskTests(SyncCase):
         self.assertEqual(self.there(), before)
         self.sync(self.bob)
         self.assertEqual(self.bob.contents(), before, "the control: this disk can hold all")
+
+    def test_no_other_case(self) -> None:
+        """A disk is known by any name, also by one whose letters it does not change as Python does."""
+        for laptop, expected in ((self.ann, True), (self.bob, False)):
+            laptop.put("Stra\u00dfe", b"content")
+            self.assertIs(ignores_case(laptop.path), expected)
 
     def test_second_there(self) -> None:
         """A name that is new on the server, beside one that the disk has, is left out; the other is synced on."""

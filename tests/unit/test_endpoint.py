@@ -9,7 +9,7 @@ from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, folded, is_plain, name_problem, parse
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, folded, is_plain, name_problem, other_case, parse
 from homeftp.errors import BadEndpoint
 from tests.support.hostilenames import hostile
 from tests.support.nameoracle import broken
@@ -100,6 +100,11 @@ class IgnoredLetterTests(SynchronousTestCase):
 
 class FoldedTests(SynchronousTestCase):
     """Names that some system treats as one."""
+
+    def test_other_case(self) -> None:
+        """Only letters that every system knows in both cases are swapped."""
+        self.assertEqual(other_case("Photo-1.jpg"), "pHOTO-1.JPG")
+        self.assertEqual(other_case("Stra\u00dfe \u00b5"), "sTRA\u00dfE \u00b5")
 
     def test_alike(self) -> None:
         """Case, composition, compatible forms, and characters that file systems ignore."""

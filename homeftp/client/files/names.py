@@ -11,7 +11,7 @@ import unicodedata
 from typing import AbstractSet, Mapping
 
 from homeftp.client.escapes import ESCAPES, escape_name, unescape_name
-from homeftp.endpoint import RESERVED_PREFIX
+from homeftp.endpoint import RESERVED_PREFIX, other_case
 from homeftp.errors import OperatorError
 
 NO_LOCAL_NAME = "has a name that homeftp does not give to any file: rename it there, or use --strict-names"
@@ -82,11 +82,11 @@ def ignores_case(folder: str) -> bool:
         folder = os.path.dirname(folder)
     try:
         with os.scandir(folder) as entries:
-            name = next((entry.name for entry in entries if entry.name != entry.name.swapcase()), None)
+            name = next((entry.name for entry in entries if entry.name != other_case(entry.name)), None)
         if name is not None:
-            return _is_alias(folder, name.swapcase())
+            return _is_alias(folder, other_case(name))
         with tempfile.NamedTemporaryFile(prefix=RESERVED_PREFIX, dir=folder) as file:
-            return _is_alias(folder, os.path.basename(file.name).swapcase())
+            return _is_alias(folder, other_case(os.path.basename(file.name)))
     except OSError:
         return False
 

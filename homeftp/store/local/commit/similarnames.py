@@ -20,7 +20,7 @@ from typing import Iterable, Iterator, Mapping
 import attrs
 
 from homeftp.config import MIB
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import Endpoint, other_case
 from homeftp.store.local.commit.nameindex import NameIndex
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.policy.similarnames import similar, too_similar
@@ -337,17 +337,16 @@ def _is_utf8(name: str) -> bool:
 
 
 def _has_case(name: str) -> bool:
-    """Whether it differs from itself with the case swapped, and only in that."""
-    swapped = name.swapcase()
-    return swapped != name and len(swapped) == len(name)
+    """Whether it has another case."""
+    return other_case(name) != name
 
 
 def _is_case_insensitive(handle: DirHandle, index: NameIndex, name: str) -> bool:
-    """Whether the directory finds a file by its name with the case swapped."""
-    if name.swapcase() in index:
+    """Whether the directory finds a file by its name in the other case."""
+    if other_case(name) in index:
         return False  # it holds both
     try:
-        os.stat(name.swapcase(), dir_fd=handle.fd, follow_symlinks=False)
+        os.stat(other_case(name), dir_fd=handle.fd, follow_symlinks=False)
     except OSError:
         return False
     return True
