@@ -104,7 +104,7 @@ def _init(database: Database, bucket: Bucket, options: argparse.Namespace) -> in
     bucket.check()
     made = migrate(database, SCHEMA)
     try:
-        expect_own(database, bucket)
+        expect_own(database, bucket, anew=True)
     except Forbidden as refusal:
         raise OperatorError(refusal.message) from None
     make_share(database, ClusterOptions().share)

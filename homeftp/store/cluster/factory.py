@@ -74,7 +74,7 @@ def open_context(
 
 
 def _expect_own(database: Database, bucket: Bucket, *, at_once: bool) -> None:
-    look = partial(expect_own, database, bucket, anew=False)
+    look = partial(expect_own, database, bucket)
     bucket.before_first_put(look)
     if at_once:
         try:

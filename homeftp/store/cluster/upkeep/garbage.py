@@ -35,7 +35,7 @@ def collect(context: ClusterContext) -> int:
     try:
         expect_own(context.database, context.bucket)
     except Forbidden:
-        context.bucket.before_first_put(partial(expect_own, context.database, context.bucket, anew=False))
+        context.bucket.before_first_put(partial(expect_own, context.database, context.bucket))
         raise
     removed = _delete(context)
     while (doomed := _doom(context)) is not None:

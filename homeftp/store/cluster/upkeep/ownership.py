@@ -50,11 +50,11 @@ def find_foreign(database: Database, bucket: Bucket) -> str | None:
     return _why_not(database, bucket, _holder(bucket), anew=False)
 
 
-def expect_own(database: Database, bucket: Bucket, *, anew: bool = True) -> None:
+def expect_own(database: Database, bucket: Bucket, *, anew: bool = False) -> None:
     """Let a bucket be this database's: one without an owner, or that of a database which this one was recovered from.
 
-    `anew`: also an empty one, though the database has files. Raises `Forbidden` (33) where it is another's, and `Busy`
-    (51).
+    `anew`: also an empty one, though the database has files: the owner says so. Raises `Forbidden` (33) where it is
+    another's, and `Busy` (51).
     """
     holder = _holder(bucket)
     why = _why_not(database, bucket, holder, anew=anew)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
+
 from homeftp.config import HOUR
 from homeftp.errors import Forbidden
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.upkeep import garbage
 from homeftp.store.cluster.upkeep.ownership import OWNER, expect_own, find_foreign
-from tests.support.clustercase import ClusterCase
+from tests.support.clustercase import ClusterCase, request
 from tests.support.clusters import Cluster, memory_bucket, new_database
 
 GRACE = 2 * HOUR
@@ -86,11 +88,23 @@ class OwnershipTests(ClusterCase):
         """An empty bucket is not that of a database with files, unless its owner says so; one without any takes it."""
         empty = memory_bucket()
         self.assertIn("none of the files", find_foreign(self.context.database, empty) or "")
-        self.assertRaises(Forbidden, expect_own, self.context.database, empty, anew=False)
+        self.assertRaises(Forbidden, expect_own, self.context.database, empty)
         self.assertEqual(list(empty.list()), [])
+        expect_own(self.context.database, empty, anew=True)
         expect_own(self.context.database, empty)
-        expect_own(self.context.database, empty, anew=False)
-        expect_own(self.foreign.database, memory_bucket(), anew=False)
+        expect_own(self.foreign.database, memory_bucket())
+
+    def test_emptied(self) -> None:
+        """Maintenance takes no empty bucket for that of a database with files: nothing is put there after it."""
+        empty = memory_bucket()
+        store = ClusterStore(attrs.evolve(self.context, bucket=empty))
+        self.assertRaises(Forbidden, store.maintain)
+        self.assertRaises(Forbidden, store.write_many, [(request("b.txt", size=1), b"b")])
+        self.assertEqual([name for page in empty.list() for name, _ in page], [])
+        expect_own(self.context.database, empty, anew=True)  # the control: its owner said so
+        store.maintain()
+        store.write_many([(request("b.txt", size=1), b"b")])
+        self.assertEqual(len([name for page in empty.list() for name, _ in page]), 2)
 
     def test_at_once(self) -> None:
         """Of two databases that find the same bucket without an owner one gets it, and the other one is refused."""
@@ -105,5 +119,5 @@ class OwnershipTests(ClusterCase):
                     expect_own(others.pop(), empty)
 
         self.patch(empty, "get", get)
-        self.assertRaises(Forbidden, expect_own, self.context.database, empty)
+        self.assertRaises(Forbidden, expect_own, self.context.database, empty, anew=True)
         expect_own(self.foreign.database, empty)
