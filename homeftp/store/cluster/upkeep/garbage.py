@@ -20,7 +20,7 @@ from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.tables import collected, contents
 from homeftp.store.cluster.upkeep.ownership import expect_own
 
-_AT_ONCE = 500
+AT_ONCE = 500
 """Objects that are looked at in one transaction."""
 
 _LISTED_EVERY_SECONDS = 7 * DAY
@@ -32,11 +32,7 @@ def collect(context: ClusterContext) -> int:
 
     Nothing is put there any more then, before it is looked at again: another database has taken it over.
     """
-    try:
-        expect_own(context.database, context.bucket)
-    except Forbidden:
-        context.bucket.before_first_put(partial(expect_own, context.database, context.bucket))
-        raise
+    _expect_own(context)
     removed = _delete(context)
     while (doomed := _doom(context)) is not None:
         if doomed:
@@ -73,7 +69,7 @@ def _doom(context: ClusterContext) -> bool | None:
     def work(transaction: Transaction) -> bool | None:
         halves.clear()
         grace_us = int(context.cluster.grace_seconds * SECOND_US)
-        objects = collected.lock_due(transaction, contents.now_us(transaction) - grace_us, _AT_ONCE)
+        objects = collected.lock_due(transaction, contents.now_us(transaction) - grace_us, AT_ONCE)
         if not objects:
             return None
         # a statement of its own: it sees what was committed before the rows were locked
@@ -92,13 +88,26 @@ def _doom(context: ClusterContext) -> bool | None:
 
 
 def _delete(context: ClusterContext) -> int:
-    """Delete all objects that are doomed."""
+    """Delete all objects that are doomed.
+
+    A collection is long, and a database that was recovered from a dump may take the bucket over meanwhile, and name
+    them: whose it is is asked before each step.
+    """
     removed = 0
-    while doomed := collected.doomed(context.database, _AT_ONCE):
+    while doomed := collected.doomed(context.database, AT_ONCE):
+        _expect_own(context)
         context.bucket.delete(doomed)
         context.database.transact(partial(_forget, doomed))
         removed += len(doomed)
     return removed
+
+
+def _expect_own(context: ClusterContext) -> None:
+    try:
+        expect_own(context.database, context.bucket)
+    except Forbidden:
+        context.bucket.before_first_put(partial(expect_own, context.database, context.bucket))
+        raise
 
 
 def _forget(names: Sequence[str], transaction: Transaction) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import attrs
 
 from homeftp.config import HOUR
+from homeftp.endpoint import parse
 from homeftp.errors import Forbidden
+from homeftp.history.changes import VersionId
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.upkeep import garbage
 from homeftp.store.cluster.upkeep.ownership import OWNER, expect_own, find_foreign
@@ -74,6 +78,51 @@ class OwnershipTests(ClusterCase):
         self.cluster.bucket.delete([OWNER])
         self.write("c.txt")
         self.assertEqual(self.content("c.txt"), b"content")
+
+    def collect_beside_another(self, taking_over: bool) -> list[int]:
+        """Collect three removed files, one in each step. Another database may take the bucket over after the first.
+
+        How many objects each step removed.
+        """
+        self.patch(garbage, "AT_ONCE", 1)
+        for name in ("1.txt", "2.txt", "3.txt"):
+            self.write(name)
+            self.forget(name)
+        self.cluster.execute("UPDATE garbage SET since_us = 0")
+        ((id,),) = self.cluster.execute("SELECT id FROM owner WHERE own")
+        self.other.execute("INSERT INTO owner (id) VALUES (%s)", id)
+        delete, removed = self.cluster.bucket.delete, list[int]()
+
+        def delete_step(names: Sequence[str]) -> None:
+            delete(names)
+            if OWNER in names:
+                return
+            removed.append(len(names))
+            if taking_over and len(removed) == 1:
+                expect_own(self.foreign.database, self.cluster.bucket)
+
+        self.patch(self.cluster.bucket, "delete", delete_step)
+        if taking_over:
+            self.assertRaises(Forbidden, garbage.collect, self.context)
+        else:
+            garbage.collect(self.context)
+        return removed
+
+    def forget(self, path: str) -> None:
+        """Remove a file, and what it left."""
+        history = self.store.history()
+        assert history is not None
+        list(self.store.remove(parse(path), None, False))
+        history.remove_versions([VersionId(parse(path), each.at_us) for each in self.kept(path)])
+
+    def test_taken_over_meanwhile(self) -> None:
+        """A collection ends with the step in which a recovered database takes the bucket over."""
+        self.assertEqual(self.collect_beside_another(True), [1])
+        self.assertRaises(Forbidden, self.write, "c.txt")
+
+    def test_collected_whole(self) -> None:
+        """The control: else it goes on."""
+        self.assertEqual(self.collect_beside_another(False), [1, 1, 1])
 
     def test_unknown_objects(self) -> None:
         """A bucket that does not say whose it is, and has objects that a database does not know, is not that one's."""
