@@ -1,8 +1,8 @@
 """The bucket of a cluster: the five things that are asked of it, and no others that it has to know.
 
-An object is written once, under a name that nothing had before, and is never changed: PUT of a new key, GET of a range,
-DELETE, LIST, and that what was put can be read at once. In everything else servers of the S3 protocol differ
-(docs/decisions/cluster), also in whether a PUT may have the condition that nothing has the key. All of it blocks.
+An object is written once, under a name that nothing had before, and is never changed (but for that of the owner): PUT
+of a new key, GET of a range, DELETE, LIST, and that what was put can be read at once. In everything else servers of the
+S3 protocol differ (docs/decisions/cluster), also in whether a PUT may have a condition. All of it blocks.
 """
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ import re
 import secrets
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Literal, Mapping, Sequence, TypeVar
 
 import msgspec
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import MemoryStore as BucketInMemory
 from obstore.store import S3Store
 
@@ -29,6 +35,7 @@ from homeftp.errors import Busy, OperatorError
 from homeftp.workers.deadline import OPERATION_SECONDS, OperationDeadline, operation
 
 if TYPE_CHECKING:
+    from obstore import UpdateVersion
     from obstore.store import S3Config
 
 T = TypeVar("T")
@@ -56,6 +63,9 @@ SHORTEST_SECONDS = 1
 
 PAUSE_SECONDS = 0.1
 """Before the first of these, at most; before each other one twice as long."""
+
+SETTLED_SECONDS = 2.0
+"""Time after which other writers that replace an object at the same time have done so."""
 
 _SAMPLE = b"homeftp looks whether this bucket can be used"
 """The content of the object that the check writes."""
@@ -155,6 +165,19 @@ class Bucket:
         False may also mean that it was written.
         """
         return self._ask(_create, self._key(name), content)
+
+    def replace(self, name: str, old: bytes, new: bytes) -> bool:
+        """Write an object that is to be replaced as long as it is `old`; whether it is `new` a while later.
+
+        A server of S3 that knows no conditions, or leaves them out, replaces what is there: of several writers at once,
+        all but the last find another content then. Raises `Busy` (51), and `NoSpace` (52).
+        """
+        self._ask(_replace, self._key(name), old, new)
+        self._pause(SETTLED_SECONDS)
+        try:
+            return self.get(name, 0, len(new)) == new
+        except ObjectMissing:
+            return False
 
     def get(self, name: str, start: int, length: int) -> bytes:
         """Bytes of an object. Raises `ObjectMissing`, and `Busy` (51)."""
@@ -324,9 +347,21 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
 
 
 def _create(store: Store, key: str, content: bytes) -> bool:
+    return _put_if(store, key, content, "create")
+
+
+def _replace(store: Store, key: str, old: bytes, new: bytes) -> bool:
     try:
-        obstore.put(store, key, content, mode="create", use_multipart=False)
-    except AlreadyExistsError:
+        found = obstore.get(store, key)
+    except FileNotFoundError:
+        return False
+    return bytes(found.bytes()) == old and _put_if(store, key, new, {"e_tag": found.meta["e_tag"]})
+
+
+def _put_if(store: Store, key: str, content: bytes, condition: Literal["create"] | UpdateVersion) -> bool:
+    try:
+        obstore.put(store, key, content, mode=condition, use_multipart=False)
+    except (AlreadyExistsError, PreconditionError):
         return False
     except _FAULTS as error:
         if _NO_CONDITIONS not in str(error):

@@ -34,8 +34,8 @@ def database_url() -> str:
 
 
 def memory_bucket() -> Bucket:
-    """A bucket in the memory of this process."""
-    return Bucket(BucketInMemory())
+    """A bucket in the memory of this process, which never waits."""
+    return Bucket(BucketInMemory(), pause=lambda seconds: None)
 
 
 def real_bucket_url() -> str:

@@ -12,7 +12,7 @@ from obstore.store import MemoryStore as BucketInMemory
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cluster.objects import RETRIES, Bucket, BucketTimeouts, ObjectMissing, open_bucket
+from homeftp.cluster.objects import RETRIES, SETTLED_SECONDS, Bucket, BucketTimeouts, ObjectMissing, open_bucket
 from homeftp.errors import Busy, NoSpace, OperatorError
 from homeftp.workers.deadline import OperationDeadline, under
 from tests.support.fakes3 import FakeS3
@@ -38,6 +38,42 @@ class BucketTests(SynchronousTestCase):
         self.assertEqual([name for page in bucket.list() for name, _ in page], [other])
         bucket.put("dumps/a", b"")
         self.assertEqual([name for page in bucket.list("dumps/") for name, _ in page], ["dumps/a"])
+
+    def test_replace(self) -> None:
+        """An object is replaced as long as it is what its writer has seen, also when it changes meanwhile."""
+        store = BucketInMemory()
+        paused: list[float] = []
+        bucket, other = Bucket(store, pause=paused.append), Bucket(store)
+        self.assertFalse(bucket.replace("x", b"old", b"one"))
+        other.put("x", b"old")
+        self.assertTrue(bucket.replace("x", b"old", b"one"))
+        self.assertFalse(bucket.replace("x", b"old", b"two"))
+        whole = obstore.get
+
+        def get(*arguments: Any, **options: Any) -> object:
+            found = whole(*arguments, **options)
+            other.put("x", b"its")  # the other one is quicker
+            return found
+
+        with mock.patch.object(obstore, "get", get):
+            self.assertFalse(bucket.replace("x", b"one", b"two"))
+        self.assertEqual((bucket.get("x", 0, 3), set(paused)), (b"its", {SETTLED_SECONDS}))
+
+    def test_replace_without_conditions(self) -> None:
+        """Where a server of S3 knows no conditions, a writer that was replaced is told after the pause."""
+        store, put = BucketInMemory(), obstore.put
+        other = Bucket(store, pause=lambda seconds: None)
+        bucket = Bucket(store, pause=lambda seconds: put(store, "x", b"its") and None)
+        other.put("x", b"old")
+
+        def put_anyway(*arguments: Any, mode: object = None, **options: Any) -> object:
+            if isinstance(mode, dict):
+                raise GenericError("status code: 501")
+            return put(*arguments, **options)
+
+        with mock.patch.object(obstore, "put", put_anyway):
+            self.assertFalse(bucket.replace("x", b"old", b"one"))
+            self.assertTrue(other.replace("x", b"its", b"two"))
 
     def test_create(self) -> None:
         """An object that is only created is never replaced."""

@@ -64,9 +64,11 @@ def expect_own(database: Database, bucket: Bucket, *, anew: bool = False) -> Non
     if holder == own:
         return
     if holder is not None:
-        bucket.delete([OWNER])
-    bucket.create(OWNER, own.encode("ascii"))
-    if _holder(bucket) != own:  # another database has claimed it at the same time
+        is_own = bucket.replace(OWNER, holder.encode("ascii"), own.encode("ascii"))
+    else:
+        bucket.create(OWNER, own.encode("ascii"))
+        is_own = _holder(bucket) == own
+    if not is_own:  # another database has claimed it at the same time
         raise Forbidden(_FOREIGN)
 
 

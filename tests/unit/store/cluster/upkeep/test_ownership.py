@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+import contextlib
+from functools import partial
+from typing import Any, Callable, Sequence
+from unittest import mock
 
 import attrs
+import obstore
+from obstore.store import MemoryStore as BucketInMemory
 
+from homeftp.cluster.database import Database, Transaction
+from homeftp.cluster.objects import Bucket
 from homeftp.config import HOUR
 from homeftp.endpoint import parse
 from homeftp.errors import Forbidden
@@ -78,6 +85,59 @@ class OwnershipTests(ClusterCase):
         self.cluster.bucket.delete([OWNER])
         self.write("c.txt")
         self.assertEqual(self.content("c.txt"), b"content")
+
+    def test_taken_over_at_once(self) -> None:
+        """Of two recovered databases that take a bucket over at once one is refused, wherever the other one is."""
+        second = Cluster(self.cluster.bucket, new_database()).context().database
+        self.addCleanup(second.close)
+        ((id,),) = self.cluster.execute("SELECT id FROM owner WHERE own")
+        for database in (self.foreign.database, second):
+            database.transact(partial(self.recover_from, id))
+        for at in range(20):
+            store = BucketInMemory()
+            slow, quick = (Bucket(store, pause=lambda seconds: None) for _ in range(2))
+            quick.put(OWNER, str(id).encode())
+            asked: list[str] = []
+            accepted: list[bool] = []
+
+            def other(quick: Bucket = quick, accepted: list[bool] = accepted) -> None:
+                accepted.append(self.is_accepted(self.foreign.database, quick))
+
+            calls = [self.before(slow, name, asked, at, other) for name in ("get", "replace", "delete", "create")]
+            calls.append(self.before(obstore, "put", asked, at, other))
+            with contextlib.ExitStack() as stack:
+                for each in calls:
+                    stack.enter_context(each)
+                slow_is = self.is_accepted(second, slow)
+            if not accepted:
+                break
+            self.assertEqual(accepted, [not slow_is], asked)
+            self.assertEqual(self.is_accepted(self.foreign.database, quick), accepted[0])
+        self.assertEqual((slow_is, at), (True, 4), "the control: alone it is accepted")
+
+    def is_accepted(self, database: Database, bucket: Bucket) -> bool:
+        """Whether the bucket is, or becomes, that database's."""
+        try:
+            expect_own(database, bucket)
+        except Forbidden:
+            return False
+        return True
+
+    def before(self, of: object, name: str, asked: list[str], at: int, act: Callable[[], None]) -> Any:
+        """While this is patched, do something right before that call of all."""
+        whole = getattr(of, name)
+
+        def called(*arguments: Any, **options: Any) -> object:
+            asked.append(name)
+            if len(asked) - 1 == at:
+                act()
+            return whole(*arguments, **options)
+
+        return mock.patch.object(of, name, called)
+
+    def recover_from(self, id: object, transaction: Transaction) -> None:
+        """The database is one that was recovered from a dump of the other one."""
+        transaction.execute("INSERT INTO owner (id) VALUES (%s)", (id,))
 
     def collect_beside_another(self, taking_over: bool) -> list[int]:
         """Collect three removed files, one in each step. Another database may take the bucket over after the first.
