@@ -113,8 +113,9 @@ class HomeFTPService(MultiService):
     def startService(self) -> None:
         """Open everything and serve. Raises `OperatorError` where that is not possible; nothing stays open then."""
         try:
-            super().startService()  # first: a server that cannot listen needs no threads
-            self._announce(self._open())
+            folder = self._join()  # first: front ends read what the servers of a cluster share when they start
+            super().startService()  # a server that cannot listen needs no threads
+            self._announce(self._open(folder))
         except BaseException:
             super().stopService()
             self._close()
@@ -125,10 +126,14 @@ class HomeFTPService(MultiService):
         self._server.revocation.start()
         self._server.scrub.start()
 
-    def _open(self) -> LoginMethods:
-        server, folder = self._server, private_folder(self._settings.state)
+    def _join(self) -> str:
+        folder = private_folder(self._settings.state)
         self._lock.open()
         cluster.join(self._settings)
+        return folder
+
+    def _open(self, folder: str) -> LoginMethods:
+        server = self._server
         is_new = not os.path.exists(os.path.join(folder, FOLDER))
         self._server.context.tls.renew(open_identity(folder, now=now))
         if self._has_web:

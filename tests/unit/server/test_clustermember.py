@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
 
 from homeftp.audit.log import Audit
 from homeftp.audit.table import AuditTable, AuditTableReader
+from homeftp.cluster.database import Database
 from homeftp.cluster.dumps.manifest import list_dumps
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.shared import shared_database, shared_tables
@@ -19,7 +24,12 @@ from homeftp.server import cluster, clustermember
 from homeftp.server.clustermember import ClusterMember
 from homeftp.server.clusterschema import SCHEMA
 from homeftp.server.otherservers import read_change
+from homeftp.server.service import HomeFTPService
+from homeftp.server.sftp.frontend import SftpFrontEnd
 from homeftp.server.sftp.ssh.hostkey import open_host_key
+from homeftp.store.cluster import factory
+from homeftp.store.cluster.base.context import ClusterOptions
+from homeftp.store.cluster.tables.shares import make_share
 from tests.support.clusters import memory_bucket
 from tests.support.engines import empty_schema
 from tests.support.folders import QuickCase
@@ -111,3 +121,34 @@ class ClusterMemberTests(QuickCase):
         """Its metrics know the tables of the files, and its connections."""
         self.assertLessEqual(set(self.member.state().rows), set(clustermember.TABLES))
         self.assertGreater(self.member.accounts_usage().open, 0)
+
+
+class FirstStartTests(TestCase):
+    """Whole servers of a cluster, each with a state folder that is new."""
+
+    def setUp(self) -> None:
+        self.url = empty_schema()
+        bucket = memory_bucket()
+        for module in (clustermember, factory):
+            self.patch(module, "open_bucket", lambda url, environment: bucket)
+        self.addCleanup(shared_database.cache_clear)
+        migrate(shared_database(self.url), SCHEMA)
+        self.addCleanup(shared_database(self.url).close)
+        with contextlib.closing(Database(self.url, connections=1)) as database:
+            make_share(database, ClusterOptions().share)
+
+    def serve(self) -> str:
+        """Start one more server; the last line of its banner about SFTP, with the fingerprint of its key."""
+        state, listen = os.path.abspath(self.mktemp()), ("tcp:0:interface=127.0.0.1",)
+        settings = Settings(
+            root=self.url, state=state, objects="s3://files", listen=listen, sftp=listen, announce=False
+        )
+        server = HomeFTPService(settings, reactor)
+        (front_end,) = [each for each in server._server.front_ends if isinstance(each, SftpFrontEnd)]
+        server.startService()
+        self.addCleanup(server.stopService)
+        return front_end.lines()[-1]
+
+    def test_host_key(self) -> None:
+        """A server shows the key that the servers share from its first start on."""
+        self.assertEqual(self.serve(), self.serve())
