@@ -53,7 +53,11 @@ class ClusterServer:
 
 
 def report_server(database: Database, server: ClusterServer) -> None:
-    """The server is there. Servers that have not been there for a week are forgotten. Blocks; raises `Busy` (51)."""
+    """The server is there. Servers that have not been there for a week are forgotten, and those it replaces before.
+
+    A server that was killed and started again is another process: it replaces those that do not run any more of its
+    host and its address. Blocks; raises `Busy` (51).
+    """
     database.transact(
         lambda transaction: (
             transaction.execute(
@@ -63,6 +67,11 @@ def report_server(database: Database, server: ClusterServer) -> None:
             ),
             transaction.execute(
                 "DELETE FROM servers WHERE seen < clock_timestamp() - make_interval(secs => %s)", (_FORGOTTEN_SECONDS,)
+            ),
+            transaction.execute(
+                "DELETE FROM servers WHERE id <> %s AND host = %s AND address = %s AND address <> ''"
+                " AND seen < clock_timestamp() - make_interval(secs => %s)",
+                (server.id, server.host, server.address, GONE_SECONDS),
             ),
             transaction.execute(commits.FORGET_OLD),
         )
