@@ -38,6 +38,8 @@ _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
 }
 """The arguments that only one action has."""
 
+_NOT_LOOKED = "not looked at: the bucket has to answer first"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per action."""
@@ -130,7 +132,7 @@ def _check(database: Database, bucket: Bucket, options: argparse.Namespace) -> i
     from homeftp.store.cluster.upkeep.ownership import find_foreign
 
     problem = _problem(bucket)
-    foreign = find_foreign(database, bucket) if problem is None else None
+    foreign = find_foreign(database, bucket) if problem is None else _NOT_LOOKED
     found = {
         "database": examine_database(database, SCHEMA),
         "bucket": [Finding("the five requests", problem), Finding("the database that it belongs to", foreign)],

@@ -13,6 +13,7 @@ from homeftp.cluster import state as state_module
 from homeftp.cluster.database import Database
 from homeftp.cluster.servers import ClusterServer, report_server
 from homeftp.cluster.state import ClusterState
+from homeftp.errors import OperatorError
 from homeftp.store.cluster.upkeep.ownership import OWNER
 from tests.support.clusters import memory_bucket
 from tests.support.commandline import CommandCase
@@ -57,6 +58,15 @@ class ClusterCommandTests(CommandCase):
         self.assertEqual({len(line[: -len("ok")]) for line in shown.splitlines() if line.endswith("ok")}, {42})
         self.assertEqual(self.cluster("check", "--objects", "s3://files", "--json"), Exit.DIFFERS)
         self.assertIs(json.loads(self.out.getvalue().splitlines()[-1])["sound"], False)
+
+    def test_check_silent_bucket(self) -> None:
+        """Where the bucket does not do what it must, nothing is said about its owner, which was not looked at."""
+        self.cluster("init", "--objects", "s3://files")
+        self.patch(self.bucket, "check", mock.Mock(side_effect=OperatorError("the keys are wrong")))
+        self.assertEqual(self.cluster("check", "--objects", "s3://files"), Exit.DIFFERS)
+        shown = self.out.getvalue()
+        self.assertRegex(shown, r"(?m)^bucket +the five requests +the keys are wrong$")
+        self.assertRegex(shown, r"(?m)^bucket +the database that it belongs to +not looked at: the bucket")
 
     def test_foreign_bucket(self) -> None:
         """A bucket that another database has is refused, before a file of it is taken for one that nobody needs."""
