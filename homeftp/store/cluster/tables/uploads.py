@@ -92,16 +92,21 @@ def insert(transaction: Transaction, share: int, upload: UploadRow) -> None:
     )
 
 
-def advance(transaction: Transaction, id: int, arrived: int, prefix_hash: str) -> bool:
-    """More has arrived; whether the upload is still there."""
-    query = "UPDATE upload SET arrived = %s, prefix_hash = %s, at_us = now_us() WHERE id = %s"
-    return transaction.execute(query, (arrived, binary(prefix_hash), id)) == 1
+def advance(transaction: Transaction, id: int, arrived: int, prefix_hash: str) -> int | None:
+    """More has arrived; how much had arrived before, and None where the upload is not there any more."""
+    query = """
+        WITH before AS (SELECT arrived FROM upload WHERE id = %s FOR UPDATE)
+        UPDATE upload u SET arrived = %s, prefix_hash = %s, at_us = now_us() FROM before WHERE u.id = %s
+        RETURNING before.arrived
+    """
+    row = transaction.row(query, (id, arrived, binary(prefix_hash), id))
+    return None if row is None else int(row[0])
 
 
-def delete(transaction: Transaction, ids: Sequence[int]) -> list[int]:
-    """Forget uploads, but not their contents; the numbers of those that were there."""
-    rows = transaction.rows("DELETE FROM upload WHERE id = ANY(%s) RETURNING id", (list(ids),)) if ids else []
-    return [id for (id,) in rows]
+def delete(transaction: Transaction, ids: Sequence[int]) -> dict[int, int]:
+    """Forget uploads, but not their contents; how much had arrived of those that were there, by their numbers."""
+    query = "DELETE FROM upload WHERE id = ANY(%s) RETURNING id, arrived"
+    return dict(transaction.rows(query, (list(ids),))) if ids else {}
 
 
 def request_fits(upload: UploadRow, request: WriteRequest) -> bool:

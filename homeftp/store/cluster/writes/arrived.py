@@ -50,36 +50,39 @@ class ArrivedParts:
     ) -> ArrivedParts:
         """Name all parts by a row. Raises `Changed` (44) where another server continues the upload, or it expired."""
         usage.lock_share(transaction, context.share.id, alone=False)
-        stored = self._store(context, transaction, request, prefix_hash)
-        before = 0 if self.row is None else usage.cost(self.row.arrived)
-        assert stored.row is not None
-        _charge(context, transaction, request.endpoint.parts, usage.cost(stored.row.arrived) - before)
-        return stored
+        row, counted = self._store(context, transaction, request, prefix_hash)
+        _charge(context, transaction, request.endpoint.parts, usage.cost(row.arrived) - counted)
+        return ArrivedParts(self.parts, row, len(self.parts))
 
     def _store(
         self, context: ClusterContext, transaction: Transaction, request: WriteRequest, prefix_hash: str
-    ) -> ArrivedParts:
-        row = self._own_row(context, transaction, request, prefix_hash)
+    ) -> tuple[UploadRow, int]:
+        """The row that names all parts, and the bytes that are counted for it, or for the one in whose place it is."""
+        row, counted = self._own_row(context, transaction, request, prefix_hash)
         new = self.parts[self.stored :]
         if new:
             since_us = self.since_us if self.since_us is not None else contents.now_us(transaction)
             objects = [part.object for part in new]
             contents.claim(transaction, objects, since_us=since_us, grace_seconds=context.cluster.grace_seconds)
             contents.insert(transaction, {row.content: new}, self.stored)
-        return ArrivedParts(self.parts, row, len(self.parts))
+        return row, counted
 
     def _own_row(
         self, context: ClusterContext, transaction: Transaction, request: WriteRequest, prefix_hash: str
-    ) -> UploadRow:
+    ) -> tuple[UploadRow, int]:
         size = self.size
         if self.row is not None and not self.continues:
-            if not uploads.advance(transaction, self.row.id, size, prefix_hash):
+            before = uploads.advance(transaction, self.row.id, size, prefix_hash)
+            if before is None:
                 raise _taken_over(request.endpoint)
-            return attrs.evolve(self.row, arrived=size, prefix_hash=prefix_hash)
+            return attrs.evolve(self.row, arrived=size, prefix_hash=prefix_hash), usage.cost(before)
         _, (id, content) = numbers.allocate(transaction, 2)
+        counted = 0
         if self.row is not None:
-            if not uploads.delete(transaction, [self.row.id]):
+            gone = uploads.delete(transaction, [self.row.id])
+            if not gone:
                 raise _taken_over(request.endpoint)
+            counted = usage.cost(gone[self.row.id])  # more may have arrived by the server that is taken over from
             content = self.row.content
             contents.cut(transaction, content, self.parts[: self.stored])
         row = UploadRow(
@@ -95,7 +98,7 @@ class ArrivedParts:
             at_us=0,
         )
         uploads.insert(transaction, context.share.id, row)
-        return row
+        return row, counted
 
     def name(self, committer: ClusterCommitter, request: WriteRequest, hash: str) -> int | None:
         """The number of the whole content, which a file is about to have: it does not count as an upload any more."""
@@ -104,11 +107,10 @@ class ArrivedParts:
             since_us = workspace.now_us if self.since_us is None else self.since_us
             workspace.offer({part.object: part.size for part in self.parts}, since_us)
             return workspace.add_content(self.parts)
-        stored = self._store(workspace.context, workspace.transaction, request, hash)
-        assert stored.row is not None
-        uploads.delete(workspace.transaction, [stored.row.id])
-        workspace.charge(request.endpoint.parts, -usage.cost(self.row.arrived))
-        return stored.row.content
+        row, counted = self._store(workspace.context, workspace.transaction, request, hash)
+        uploads.delete(workspace.transaction, [row.id])
+        workspace.charge(request.endpoint.parts, -counted)
+        return row.content
 
     def replace_others(self, context: ClusterContext, request: WriteRequest) -> None:
         """Forget what arrived earlier of the same content."""
@@ -169,11 +171,11 @@ def drop_similar(committer: ClusterCommitter, requests: Sequence[WriteRequest]) 
 
 
 def _forget(context: ClusterContext, transaction: Transaction, rows: Sequence[UploadRow]) -> None:
-    gone = set(uploads.delete(transaction, [each.id for each in rows]))
+    gone = uploads.delete(transaction, [each.id for each in rows])
     for each in rows:
         if each.id in gone:
             contents.drop(transaction, [each.content])
-            _charge(context, transaction, each.names, -usage.cost(each.arrived))
+            _charge(context, transaction, each.names, -usage.cost(gone[each.id]))
 
 
 def _charge(context: ClusterContext, transaction: Transaction, names: Names, size: int) -> None:

@@ -41,13 +41,13 @@ class UploadsTests(ClusterCase):
         self.assertEqual(uploads.of_path(database, share, ("b.txt",), "ann"), [])
 
         def work(transaction: Transaction) -> None:
-            self.assertTrue(uploads.advance(transaction, row.id, 4, hash_bytes(b"whol")))
+            self.assertEqual(uploads.advance(transaction, row.id, 4, hash_bytes(b"whol")), row.arrived)
             self.assertEqual([each.arrived for each in uploads.of_owner(transaction, share, "ann")], [4])
             self.assertEqual(len(uploads.of_paths(transaction, share, [("a.txt",), ("b.txt",)])), 2)
             self.assertEqual(uploads.older(transaction, share, 10, 10), [])
             self.assertEqual(len(uploads.older(transaction, share, 2**60, 10)), 2)
-            self.assertEqual(uploads.delete(transaction, [row.id, row.id + 10**9]), [row.id])
-            self.assertFalse(uploads.advance(transaction, row.id, 5, HASH))
+            self.assertEqual(uploads.delete(transaction, [row.id, row.id + 10**9]), {row.id: 4})
+            self.assertIsNone(uploads.advance(transaction, row.id, 5, HASH))
 
         database.transact(work)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+from unittest import mock
+
+from homeftp.cluster.database import Database
 from homeftp.config import DAY, MIB
 from homeftp.endpoint import parse
-from homeftp.errors import Changed, NoSpace
+from homeftp.errors import Changed, Internal, NoSpace
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import SECOND_US
 from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.tables import usage
 from tests.support.clustercase import ClusterCase, request
 
 CONTENT = bytes(range(256)) * (4 * MIB // 256) + b"end"
@@ -99,6 +104,61 @@ class QuotaTests(ClusterCase):
         self.cluster.execute("DELETE FROM usage")
         self.assertEqual(self.store.space().used, used)
         self.assert_sound()
+
+    def expect_counted(self, used: int) -> None:
+        """So much is counted as it is measured."""
+        context = self.context
+        self.assertEqual(self.store.space().used, used)
+        self.assertEqual(usage.measure(context.database, context.share.id, context.share.root, ()), used)
+
+    def test_taken_over_late(self) -> None:
+        """What still arrives of an upload that another server is about to go on with counts until it is dropped."""
+        kept = 3 * MIB // 2
+        for path, late, before in (("a.bin", True, 0), ("b.bin", False, kept)):
+            slow = self.store.upload(request(path, size=len(CONTENT), hash=HASH))
+            slow.write(CONTENT[: 2 * MIB])
+            upload = ClusterStore(self.server()).upload(request(path, size=len(CONTENT), hash=HASH, offset=MIB))
+            list(upload.verify_resumed())
+            if late:
+                slow.write(CONTENT[2 * MIB : 3 * MIB])
+                self.expect_counted(3 * MIB)
+            upload.write(CONTENT[MIB:kept])
+            upload.suspend()
+            self.expect_counted(before + kept)
+            slow.abort()
+            self.expect_counted(before + kept)
+        self.assert_sound()
+
+    def test_taken_over_by_a_commit(self) -> None:
+        """The same where the other server takes it over only as it puts the file in place."""
+        content = CONTENT[: 2 * MIB - 1]
+        whole, part = (request("a.bin", size=len(content), hash=hash_bytes(content), offset=at) for at in (0, MIB))
+        slow = self.store.upload(whole)
+        slow.write(content[:MIB])
+        upload = ClusterStore(self.server()).upload(part)
+        list(upload.verify_resumed())
+        upload.write(content[MIB:])
+        slow.write(content[MIB:])
+        slow.suspend()
+        self.expect_counted(len(content))
+        upload.commit()
+        self.expect_counted(len(content))
+
+    def test_stored_without_an_answer(self) -> None:
+        """What was named in a transaction of which that is not known goes, and is not counted any more."""
+        upload = self.store.upload(request("a.bin", size=len(CONTENT), hash=HASH))
+        upload.write(CONTENT[:MIB])
+        whole = Database.transact
+
+        def unanswered(database: Database, *arguments: Any, **options: Any) -> Any:
+            whole(database, *arguments, **options)
+            raise Internal("not known")
+
+        with mock.patch.object(Database, "transact", unanswered):
+            self.assertRaises(Internal, upload.write, CONTENT[MIB : 2 * MIB])
+        self.expect_counted(2 * MIB)
+        upload.abort()
+        self.expect_counted(0)
 
     def test_too_large(self) -> None:
         """The control: a file that is larger than what is left is refused, whatever arrived of it."""
