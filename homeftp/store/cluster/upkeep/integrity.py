@@ -18,7 +18,7 @@ from homeftp.store.cluster.reading.opened import StoredContent
 from homeftp.store.cluster.tables import contents, damages, versions
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.cluster.tables.damages import Copy
-from homeftp.store.cluster.writes.committer import ClusterCommitter, as_file
+from homeftp.store.cluster.writes.committer import ClusterCommitter
 from homeftp.store.cluster.writes.transactions import change
 from homeftp.store.policy import wording
 
@@ -144,7 +144,7 @@ class ClusterVerifier:
             node = workspace.get(endpoint)
             if node is None or node.content != file.content:
                 return False
-            new = structs.replace(as_file(file, node), id=workspace.number(), tag=workspace.number(), found=None)
+            new = structs.replace(node, id=workspace.number(), tag=workspace.number(), found=None)
             committer.place(endpoint, new, lambda: workspace.add_content(parts), file.hash, MENDER)
             return True
 

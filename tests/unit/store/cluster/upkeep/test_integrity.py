@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from unittest import mock
 
 from homeftp.config import MIB, SLICE
-from homeftp.endpoint import parse
+from homeftp.endpoint import Endpoint, parse
 from homeftp.model import ONLY_MARKED, Damage, Verification
+from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables import contents
 from tests.support.clustercase import ClusterCase
 
@@ -54,6 +56,38 @@ class IntegrityTests(ClusterCase):
         self.assertGreaterEqual(whole, len(content), "the control: all of it was read")
         self.assertEqual([each.mended for each in damages], [True, True], "what was found became a version")
         self.assertEqual(self.content("a.bin"), content)
+
+    def test_metadata_set_meanwhile(self) -> None:
+        """The time and the mode that a file is given while it is read are those of the mended one."""
+        content = random.Random(4).randbytes(MIB)
+        other, get, left = ClusterStore(self.server()), self.context.bucket.get, 0
+
+        def set_meanwhile(endpoint: Endpoint, name: str, start: int, length: int) -> bytes:
+            nonlocal left
+            left -= 1
+            if not left:
+                other.set_metadata(endpoint, mtime_us=2_000_000, mode=0o640, precondition=None)
+            return get(name, start, length)
+
+        for lost in (False, True):
+            path = f"{lost}.bin"
+            before = self.objects()
+            self.write(path, content=content, mtime_us=1_000_000, mode=0o600)
+            (object,) = self.objects() - before
+            self.write(f"copy of {path}", content=content)
+            self.cluster.bucket.delete([object])
+            if not lost:
+                self.cluster.bucket.put(object, bytes(len(content)))
+            left = 1
+            with mock.patch.object(self.context.bucket, "get", partial(set_meanwhile, parse(path))):
+                (damage,) = [each for each in self.verify(path).damages if each.at_us is None]
+            self.assertTrue(damage.mended)
+            self.assertLess(left, 1, "the control: it was set meanwhile")
+            entry = self.store.stat(parse(path))
+            assert entry is not None
+            self.assertEqual((entry.mtime_us, entry.mode), (2_000_000, 0o640))
+            self.assertEqual(self.content(path), content)
+        self.assert_sound()
 
     def test_since(self) -> None:
         """What was read since a time is left out; what is marked is read again by itself."""
