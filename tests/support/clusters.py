@@ -15,6 +15,7 @@ from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables.shares import make_share
+from homeftp.store.cluster.upkeep.ownership import expect_own
 from homeftp.store.policy.changelog import ChangeLog
 from tests.support.kepttables import PATIENT, kept_database, kept_tables
 from tests.support.objectserver import object_server
@@ -62,6 +63,9 @@ class Cluster:
         self._kept = kept or url is None
         self.url = database_url() if url is None else url
         self.cluster = ClusterOptions(share=f"share {next(_NUMBERS)}", **options)  # type: ignore[arg-type]
+        if url is None:  # it has the files of other tests, which are not in this bucket
+            with contextlib.closing(self._connect(1)) as database:
+                expect_own(database, self.bucket, anew=True)
 
     def open(self, options: StoreOptions | None = None) -> ClusterStore:
         """One more server."""
