@@ -102,7 +102,6 @@ _FAULTS = (BaseError, OSError, ValueError)
 
 _NAME = re.compile(f"[0-9a-f]{{{_FAN_OUT}}}/[0-9a-f]{{{2 * NAME_BYTES - _FAN_OUT}}}")
 
-
 NAME_FOLDERS = tuple(f"{number:0{_FAN_OUT}x}/" for number in range(16**_FAN_OUT))
 """The folders in which all objects of these names are."""
 
@@ -135,7 +134,7 @@ class Bucket:
         self._seconds = seconds
         self._pause = pause
         self._breaker = CircuitBreaker()
-        self._before_put: Callable[[], None] | None = None
+        self._before_put = self._on_missing = _nothing
 
     def new_name(self) -> str:
         """A name that no object had before."""
@@ -147,16 +146,12 @@ class Bucket:
 
         The content is not copied, and must not be changed any more. Raises `Busy` (51), and `NoSpace` (52).
         """
-        look = self._before_put
-        if look is not None:
-            look()
-            if self._before_put is look:
-                self._before_put = None
+        self._before_put()
         self._ask(obstore.put, self._key(name), content, use_multipart=False)
 
-    def before_first_put(self, look: Callable[[], None]) -> None:
-        """Call `look` before the next object is put, and again until it raises nothing; what it raises `put` raises."""
-        self._before_put = look
+    def guard(self, before_put: Callable[[], None], on_missing: Callable[[], None]) -> None:
+        """Call the first before each object is put, and the second where a named one is missing; both may raise."""
+        self._before_put, self._on_missing = before_put, on_missing
 
     def create(self, name: str, content: bytes) -> bool:
         """Write an object, unless there is one of that name; whether it was. Raises `Busy` (51), and `NoSpace` (52).
@@ -185,6 +180,14 @@ class Bucket:
 
     def get_many(self, name: str, ranges: Sequence[Range]) -> list[bytes]:
         """Several ranges of one object, fetched together where they are close. Raises `ObjectMissing`, `Busy` (51)."""
+        try:
+            return self._get_ranges(name, ranges)
+        except ObjectMissing:
+            if is_object_name(name):
+                self._on_missing()
+            raise
+
+    def _get_ranges(self, name: str, ranges: Sequence[Range]) -> list[bytes]:
         found: dict[Range, bytes] = {}
         for together in _close(ranges):
             begin, end = together[0][0], max(start + length for start, length in together)
@@ -344,6 +347,10 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
     except (BaseError, ValueError) as error:
         raise OperatorError(f"the bucket {url} cannot be used: its settings are wrong") from error
     return Bucket(store, prefix, within=within, seconds=timeouts.operation)
+
+
+def _nothing() -> None:
+    """No guard."""
 
 
 def _create(store: Store, key: str, content: bytes) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from functools import partial
 
 from zope.interface import implementer
 
@@ -20,7 +19,7 @@ from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables.shares import find_share
-from homeftp.store.cluster.upkeep.ownership import expect_own
+from homeftp.store.cluster.upkeep.guard import guard_bucket
 from homeftp.store.policy.changelog import ChangeLog
 
 
@@ -74,11 +73,10 @@ def open_context(
 
 
 def _expect_own(database: Database, bucket: Bucket, *, at_once: bool) -> None:
-    look = partial(expect_own, database, bucket)
-    bucket.before_first_put(look)
+    guard = guard_bucket(database, bucket)
     if at_once:
         try:
-            look()
+            guard.look()
         except Busy:
             return  # it is looked at before the first object is put
         except Forbidden as refusal:

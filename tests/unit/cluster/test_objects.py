@@ -81,21 +81,25 @@ class BucketTests(SynchronousTestCase):
         self.assertEqual([bucket.create("x", b"one"), bucket.create("x", b"two")], [True, False])
         self.assertEqual(bucket.get("x", 0, 3), b"one")
 
-    def test_first_put(self) -> None:
-        """Nothing is put before what has to be looked at first was, once, and found right."""
-        bucket, looks = Bucket(BucketInMemory()), [Busy("silent"), None]
+    def test_guard(self) -> None:
+        """Nothing is put, and nothing of a name of its own is missing, before the guard was asked, each time."""
+        bucket, looks = Bucket(BucketInMemory()), [Busy("silent"), None, None]
 
         def look() -> None:
             found = looks.pop(0)
             if found is not None:
                 raise found
 
-        bucket.before_first_put(look)
+        missing: list[str] = []
+        bucket.guard(look, lambda: missing.append("asked"))
         self.assertRaises(Busy, bucket.put, "x", b"")
         self.assertEqual(list(bucket.list()), [])
         for name in ("x", "y"):
             bucket.put(name, b"")
-        self.assertEqual(looks, [])
+        self.assertEqual((looks, missing), ([], []))
+        for name in ("x", bucket.new_name()):
+            self.assertRaises(ObjectMissing, bucket.get, name, 0, 1)
+        self.assertEqual(missing, ["asked"])
 
     def test_probe(self) -> None:
         """A bucket that answers is not changed by being asked."""

@@ -18,6 +18,7 @@ from homeftp.errors import Forbidden
 from homeftp.model import SECOND_US
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.tables import collected, contents
+from homeftp.store.cluster.upkeep.guard import guard_bucket
 from homeftp.store.cluster.upkeep.ownership import expect_own
 
 AT_ONCE = 500
@@ -106,7 +107,7 @@ def _expect_own(context: ClusterContext) -> None:
     try:
         expect_own(context.database, context.bucket)
     except Forbidden:
-        context.bucket.before_first_put(partial(expect_own, context.database, context.bucket))
+        guard_bucket(context.database, context.bucket)
         raise
 
 

@@ -36,6 +36,11 @@ _EMPTY = (
     "one with: homeftp cluster init"
 )
 
+_LOST = (
+    "the bucket does not say any more that it is this database's: was it emptied, or is another one in its place? Let "
+    "the right bucket answer again. If it was lost, let homeftp use this one with: homeftp cluster init"
+)
+
 
 def find_foreign(database: Database, bucket: Bucket) -> str | None:
     """Why a bucket is not this database's, nor may become it by itself; None where it is, or may.
@@ -69,6 +74,18 @@ def expect_own(database: Database, bucket: Bucket, *, anew: bool = False) -> Non
         bucket.create(OWNER, own.encode("ascii"))
         is_own = _holder(bucket) == own
     if not is_own:  # another database has claimed it at the same time
+        raise Forbidden(_FOREIGN)
+
+
+def expect_still_own(database: Database, bucket: Bucket) -> None:
+    """Raise `Forbidden` (33) where a bucket that was this database's is not any more; raises `Busy` (51).
+
+    It is not claimed again: what says that it was this one's may have been put there a moment ago, after it was lost.
+    """
+    holder = _holder(bucket)
+    if holder is None:
+        raise Forbidden(_LOST)
+    if holder not in collected.owners(database):
         raise Forbidden(_FOREIGN)
 
 
