@@ -6,10 +6,12 @@ import os
 from typing import Any
 from unittest import mock
 
+from homeftp.client.escapes import escape_name
 from homeftp.client.sync.carryout import CarryOut
 from homeftp.client.sync.model import Act, SyncPlan
 from homeftp.client.sync.scope import Scope
-from tests.support.mounts import memory
+from homeftp.errors import OperatorError
+from tests.support.mounts import exfat, memory, mounted
 from tests.support.syncs import DAY, Laptop, SyncCase
 
 
@@ -146,6 +148,59 @@ class MovedOntoDiskTests(SyncCase):
             self.assertEqual((found["disk/d/x"], found["disk/d/e/y"], found["disk/1"]), (b"d/x", b"d/e/y", b"1"))
             self.assertNotIn("d/e", found)
             self.assert_in_step()
+
+    def test_full_here(self) -> None:
+        """Where the disk here has no space, the sync ends, and nothing is deleted."""
+        self.ann.put("big/x", b"x" * 200_000)
+        with memory(self.disk, "size=64k"):
+            self.ann.put("disk/a", b"a")
+            self.sync_both()
+            before = self.ann.contents()
+            self.bob.rename("big/x", "disk/x")
+            self.sync(self.bob)
+            for _ in range(2):
+                error = self.assertRaises(OperatorError, self.sync, self.ann, max_delete=0)
+                self.assertIn("disk/x cannot be written: No space left on device", str(error))
+                self.assertEqual(self.ann.contents(), before)
+                self.assertEqual(self.there(), self.bob.contents())
+
+    def test_name_here(self) -> None:
+        """What cannot have its new name on the disk here keeps the old one here; on the server it has the new one."""
+        with exfat(self.mktemp()) as made, mounted(self.disk, "--bind", made):
+            self.ann.put("disk/a", b"a")
+            self.sync_both()
+            before = self.ann.contents()
+            self.bob.rename("1", "disk/what?")
+            self.bob.rename("d", "disk/d")
+            self.bob.rename("disk/d/e/y", "disk/d/e/y: 1")
+            self.sync(self.bob)
+            for _ in range(2):
+                self.sync(self.ann, max_delete=0)
+                failed = {result.name for result in self.results if not result.outcome.done}
+                self.assertEqual(failed, {"1", escape_name("disk/what?"), "d/e/y", escape_name("disk/d/e/y: 1")})
+                kept = {name: content for name, content in before.items() if name != "d/x"}
+                self.assertEqual(self.ann.contents(), {**kept, "disk/d": None, "disk/d/x": b"d/x", "disk/d/e": None})
+                self.assertEqual(len(self.there()), len(self.bob.contents()))
+
+    def test_full_there(self) -> None:
+        """What the server's disk has no space for keeps its old name there, and each laptop has what it had."""
+        self.ann.put("big/x", b"x" * 200_000)
+        self.ann.put("big/y", b"y")
+        self.sync_both()
+        with memory(os.path.join(self.server.root, "Docs/disk"), "size=64k"):
+            self.make_remote_file("Docs/disk/a", b"disk/a")
+            self.ann.rename("big", "disk/big")
+            expected = self.ann.contents()
+            for old in ("big", "big/x"):
+                self.sync(self.ann, max_delete=0)
+                failed = {result.name for result in self.results if not result.outcome.done}
+                self.assertEqual(failed, {old, "disk/big/x"})
+                self.assertEqual(self.ann.contents(), expected)
+                self.assertEqual(self.there()["big/x"], b"x" * 200_000)
+                self.assertNotIn("big/y", self.there())
+                self.assertEqual(self.there()["disk/big/y"], b"y")
+            self.sync(self.bob)
+            self.assertEqual(self.bob.contents(), self.there())
 
     def test_changed(self) -> None:
         """What was made here meanwhile under the new name stays, and so does what would get that name."""

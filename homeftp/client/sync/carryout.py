@@ -25,7 +25,7 @@ from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within, node_of
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncPlan, is_within, node_of
 from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.sync.planner import Edits
 from homeftp.client.sync.steps import FailedRenames
@@ -68,10 +68,15 @@ class ResultRecorder:
         self,
         sources: Mapping[str, SyncNode],
         record: Callable[[Mapping[str, SyncNode], Sequence[str]], Deferred[None]],
+        add_copy: Callable[[str], None] = lambda name: None,
         *,
         together: int = RECORDED_TOGETHER,
     ) -> None:
-        """`sources` is what the targets are given; so many files are recorded `together`."""
+        """`sources` is what the targets are given; so many files are recorded `together`.
+
+        `add_copy` is called with the names of which both sides have the same now.
+        """
+        self._add_copy = add_copy
         self._together = together
         self._sources = sources
         self._record = record
@@ -94,6 +99,7 @@ class ResultRecorder:
 
     def _agree(self, name: str, node: SyncNode) -> None:
         self._agreed[name] = node
+        self._add_copy(name)
         self._flush_if_many()
 
     def _flush_if_many(self) -> None:
@@ -154,15 +160,16 @@ class CarryOut:
         for action in actions:
             rename = Rename(action.target, action.name, action.to)
             if failed.copies(action.target, action.name):
-                failed.add(rename, copied=True)
+                failed.add(rename, "a folder around it has not got its new name", copied=True)
                 continue
             make = self._rename_here if action.target is Side.HERE else self._rename_there
             problem = await make(action)
             if problem is not None:
                 copied = action.act is Act.MOVE and isinstance(problem, (OSError, Forbidden))
-                failed.add(rename, copied=copied)
+                why = problem.strerror if isinstance(problem, OSError) else problem
+                reason = f"not renamed to {action.to}: {why}"
+                failed.add(rename, reason, copied=copied)
                 if not copied:
-                    reason = f"not renamed to {action.to}: {problem}"
                     self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, reason))
                 continue
             self._observer.add_result(_renamed(action))
@@ -213,6 +220,13 @@ class CarryOut:
             wanted = (action for action in actions if action.target is side)
             await self._recorded(self._delete(delete, wanted))
 
+    async def delete_copied(self, actions: PackedList[SyncAction], failed: FailedRenames, plan: SyncPlan) -> None:
+        """As `delete`, but what a rename of the confirmed `plan` has left without its new name stays; that is said."""
+        stays = failed.not_copied(actions, plan)
+        await self.delete(actions.where(lambda action: action not in stays))
+        for rename, reason in stays.renames.items():
+            self._observer.add_result(FileResult(Outcome.FAILED, rename.old, 0, reason))
+
     async def _delete(
         self, delete: Callable[[Sequence[str], Sequence[str]], Awaitable[None]], actions: Iterator[SyncAction]
     ) -> None:
@@ -244,14 +258,14 @@ class CarryOut:
                 why = failure.strerror if isinstance(failure, OSError) else failure
                 observer.add_result(FileResult(Outcome.FAILED, name, 0, f"not deleted: {why}", kind=kind))
 
-    async def transfer(self, actions: PackedList[SyncAction]) -> None:
-        """Carry out COPY and METADATA: what goes to the server first."""
+    async def transfer(self, actions: PackedList[SyncAction], failed: FailedRenames) -> None:
+        """Carry out COPY and METADATA: what goes to the server first; tells `failed` what is copied."""
         there = actions.where(lambda action: action.target is Side.THERE)
         here = actions.where(lambda action: action.target is Side.HERE)
         if there or "" not in self._both.entries:
-            await self._recorded(self._push(there), there, self._both.here.nodes)
+            await self._recorded(self._push(there), there, self._both.here.nodes, failed.add_copy)
         if here:
-            await self._recorded(self._get(here), here, self._both.there.nodes)
+            await self._recorded(self._get(here), here, self._both.there.nodes, failed.add_copy)
 
     async def _push(self, actions: PackedList[SyncAction]) -> None:
         replaced = [(action.name, action.there.hash) for action in actions if action.there is not None]
@@ -347,11 +361,15 @@ class CarryOut:
         return part
 
     async def _recorded(
-        self, work: Awaitable[None], actions: Iterable[SyncAction] = (), sources: Mapping[str, SyncNode] = _NO_NODES
+        self,
+        work: Awaitable[None],
+        actions: Iterable[SyncAction] = (),
+        sources: Mapping[str, SyncNode] = _NO_NODES,
+        add_copy: Callable[[str], None] = lambda name: None,
     ) -> None:
         """Do some work, and record what it and the actions say of both sides, also where it ends early."""
         record = partial(self._archive.record, self._pair, inodes=self._both.here.inodes)
-        recorder = ResultRecorder(sources, partial(self._run, record))
+        recorder = ResultRecorder(sources, partial(self._run, record), add_copy)
         self._results.record = recorder.add
         try:
             await work

@@ -35,9 +35,9 @@ from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
 from homeftp.client.sync.steps import (
     AllowedSteps,
     FailedRenames,
-    InTheWay,
     changes_nothing,
     count_sources,
+    split_deletions,
     without_unnamed,
 )
 from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
@@ -379,18 +379,17 @@ class _Sync:
     async def _change_contents(self, carry: CarryOut, plan: SyncPlan) -> None:
         """Copy, merge and delete, in an order in which nothing is in the way of what comes next."""
         contents = plan.actions.where(lambda action: action.act in _CONTENTS)
-        deletions = plan.actions.where(lambda action: action.act is Act.DELETE)
-        in_the_way = InTheWay(deletions, contents)
+        first, last = split_deletions(plan.actions, contents, self._failed)
         merges = [action for action in plan.actions if action.act is Act.MERGE]
         self._observer.on_plan(*count_sources(chain(contents, merges)))
-        await carry.delete(deletions.where(in_the_way.__contains__))
-        await carry.transfer(contents)
+        await carry.delete(first)
+        await carry.transfer(contents, self._failed)
         refused = self.results.refused
         for action in contents if refused else ():
             if action.name in refused:
                 self._request.refused.record(action, refused[action.name])
         await carry.merge(merges)
-        await carry.delete(deletions.where(lambda action: action not in in_the_way))
+        await carry.delete_copied(last, self._failed, self.plan)
         for action in plan.actions.where(lambda action: action.act is Act.SUSPICIOUS):
             self._observer.add_result(FileResult(Outcome.SUSPICIOUS, action.name, 0, suspicion(action)))
 

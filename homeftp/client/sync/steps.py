@@ -10,6 +10,7 @@ from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan, is_within
 from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import upwards
+from homeftp.client.tables.packedlist import PackedList
 from homeftp.endpoint import folded
 
 
@@ -45,38 +46,99 @@ class InTheWay:
         return any((action.target, name) in self._given for name in upwards(folded(action.name)))
 
 
+@attrs.frozen
+class NotCopied:
+    """The deletions that must not be carried out, since what they are about has not got its new name."""
+
+    renames: dict[Rename, str] = attrs.field(factory=dict)
+    """The renames in whose place they are, with the reasons why these were not possible."""
+    _names: set[tuple[Side, str]] = attrs.field(factory=set)
+
+    def add(self, action: SyncAction) -> None:
+        """Something stays, and with it the directories around it."""
+        self._names.update((action.target, name) for name in upwards(action.name))
+
+    def __contains__(self, action: SyncAction) -> bool:
+        return (action.target, action.name) in self._names
+
+
 class FailedRenames:
     """The renames of a plan that were not possible.
 
     One that leads to another disk, or that the server does not permit, is `copied`: what it is about is copied to the
-    new name and deleted under the old one, as far as that is possible. All others are left for the next sync.
+    new name, and deleted under the old one where that copy has succeeded. All others are left for the next sync.
     """
 
     def __init__(self) -> None:
-        self._copied: set[Rename] = set()
+        self._copied: dict[tuple[Side, str], tuple[int, Rename, str]] = {}
+        """By their targets and old names, each with its place in the order, and the reason."""
+        self._new: set[tuple[Side, str]] = set()
+        """The new names of these."""
+        self._there = NameSet()
+        """The names at and beneath the new ones of which both sides have the same."""
         self._left: set[Rename] = set()
 
     @property
     def all(self) -> AbstractSet[Rename]:
         """All of them."""
-        return self._copied | self._left
+        return self._left.union(rename for _, rename, _ in self._copied.values())
 
-    def add(self, rename: Rename, *, copied: bool) -> None:
+    def add(self, rename: Rename, reason: str, *, copied: bool) -> None:
         """A rename was not possible."""
-        (self._copied if copied else self._left).add(rename)
+        if copied:
+            self._copied.setdefault((rename.target, rename.old), (len(self._copied), rename, reason))
+            self._new.add((rename.target, rename.new))
+        else:
+            self._left.add(rename)
 
     def copies(self, side: Side, name: str) -> bool:
         """Whether a name is one that a side gets by a copy, and has not been given yet."""
-        return any(each.target is side and is_within(name, each.new) for each in self._copied)
+        return bool(self._new) and any((side, each) in self._new for each in upwards(name))
+
+    def add_copy(self, name: str) -> None:
+        """Both sides have the same content of a name now."""
+        if any(self.copies(side, name) for side in Side):
+            self._there.add(name)
 
     def replaces(self, action: SyncAction) -> bool:
         """Whether a step is part of what is done in the place of a rename."""
         if action.act is Act.COPY:
             return self.copies(action.target, action.name)
-        deletes = action.act is Act.DELETE
-        return deletes and any(
-            each.target is action.target and is_within(action.name, each.old) for each in self._copied
-        )
+        return action.act is Act.DELETE and self._first(action.target, action.name) is not None
+
+    def _first(self, side: Side, name: str, behind: int = -1) -> tuple[int, Rename, str] | None:
+        """The first copied rename `behind` a place in the order that is about a name or a folder around it."""
+        if not self._copied:
+            return None
+        found = [self._copied[side, each] for each in upwards(name) if (side, each) in self._copied]
+        return min((each for each in found if each[0] > behind), default=None)
+
+    def new_name(self, side: Side, name: str) -> str:
+        """The name that a name would have become if all these renames had been possible."""
+        place = -1
+        while (found := self._first(side, name, place)) is not None:
+            place, rename, _ = found
+            name = rename.new + name[len(rename.old) :]
+        return name
+
+    def not_copied(self, deletions: Iterable[SyncAction], plan: SyncPlan) -> NotCopied:
+        """Find the deletions that must wait, because no copy is there under the new name.
+
+        `plan` is the one that was confirmed: what it deletes under the new name need not be there. Files come before
+        directories, and these deepest first.
+        """
+        found = NotCopied()
+        if not self._copied:
+            return found
+        confirmed = {(each.target, each.name) for each in plan.actions if each.act is Act.DELETE}
+        for action in deletions:
+            first = self._first(action.target, action.name)
+            new = self.new_name(action.target, action.name)
+            if action in found or first is None or new in self._there or (action.target, new) in confirmed:
+                continue
+            found.add(action)
+            found.renames[first[1]] = first[2]
+        return found
 
     def leaves(self, name: str) -> bool:
         """Whether it was said of a name that it was not renamed, or of a folder around it."""
@@ -115,6 +177,22 @@ class AllowedSteps:
     def _has(self, act: Act, side: Side, name: str) -> bool:
         names = self._names.get((act, side))
         return names is not None and name in names
+
+
+def split_deletions(
+    actions: PackedList[SyncAction], contents: Iterable[SyncAction], failed: FailedRenames
+) -> tuple[PackedList[SyncAction], PackedList[SyncAction]]:
+    """The deletions that come before `contents` are copied, since they make way for these, and those that come last.
+
+    What is deleted in the place of a rename has to be copied first.
+    """
+    deletions = actions.where(lambda action: action.act is Act.DELETE)
+    in_the_way = InTheWay(deletions, contents)
+
+    def is_first(action: SyncAction) -> bool:
+        return action in in_the_way and not failed.replaces(action)
+
+    return deletions.where(is_first), deletions.where(lambda action: not is_first(action))
 
 
 def without_unnamed(plan: SyncPlan) -> SyncPlan:

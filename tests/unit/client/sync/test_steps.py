@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from twisted.trial import unittest
 
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan, step_list
 from homeftp.client.sync.naming.renames import Rename
-from homeftp.client.sync.steps import AllowedSteps, FailedRenames, InTheWay, changes_nothing, count_sources
+from homeftp.client.sync.steps import (
+    AllowedSteps,
+    FailedRenames,
+    InTheWay,
+    changes_nothing,
+    count_sources,
+    split_deletions,
+)
 from tests.support.synctrees import DIRECTORY, file
 
 ONE = file("one")
@@ -51,13 +58,38 @@ class StepTests(unittest.SynchronousTestCase):
         copy = SyncAction(Act.COPY, Side.HERE, "e/x", None, ONE)
         deletion = SyncAction(Act.DELETE, Side.HERE, "d/x", ONE)
         self.assertEqual([allowed.permitted(each) for each in (copy, deletion)], [None, None])
-        failed.add(Rename(Side.HERE, "a", "b"), copied=False)
-        failed.add(Rename(Side.HERE, "d", "e"), copied=True)
+        failed.add(Rename(Side.HERE, "a", "b"), "why", copied=False)
+        failed.add(Rename(Side.HERE, "d", "e"), "why", copied=True)
         self.assertEqual([allowed.permitted(each) for each in (copy, deletion)], [copy, deletion])
         for action, other in ((copy, "d/x"), (copy, "ee"), (copy, "b"), (deletion, "e/x"), (deletion, "a")):
             self.assertIsNone(allowed.permitted(action._replace(name=other)))
             self.assertIsNone(allowed.permitted(action._replace(target=Side.THERE)))
         self.assertEqual([failed.leaves(name) for name in ("a", "b/x", "d", "e/x")], [True, True, False, False])
+
+    def test_copied_first(self) -> None:
+        """What is deleted in the place of a rename waits for its copy, and stays with the folders around it."""
+        failed = FailedRenames()
+        whole, inside = Rename(Side.THERE, "d", "e"), Rename(Side.THERE, "e/x", "e/y")
+        for rename in (whole, inside, Rename(Side.THERE, "c", "d")):
+            failed.add(rename, f"not {rename.new}", copied=True)
+        names = {"d/x": "e/y", "d/z": "e/z", "d": "e", "c/x": "d/x", "other": "other"}
+        self.assertEqual({name: failed.new_name(Side.THERE, name) for name in names}, names)
+        self.assertEqual(failed.new_name(Side.HERE, "d"), "d")
+        deletions = step_list(SyncAction(Act.DELETE, Side.THERE, name, None, ONE) for name in ("d/x", "d/z", "f", "d"))
+        way = [SyncAction(Act.COPY, Side.THERE, name, ONE) for name in ("D", "f")]
+        first, last = split_deletions(deletions, way, failed)
+        self.assertEqual([[each.name for each in part] for part in (first, last)], [["f"], ["d/x", "d/z", "d"]])
+
+        def stay(plan: SyncPlan) -> tuple[list[str], dict[Rename, str]]:
+            found = failed.not_copied(last, plan)
+            return [each.name for each in last if each in found], found.renames
+
+        confirmed = SyncPlan([SyncAction(Act.DELETE, Side.THERE, "e/z", None, ONE)])
+        self.assertEqual(stay(confirmed), (["d/x", "d"], {whole: "not e"}))
+        for name in ("e", "e/y", "d/z"):
+            failed.add_copy(name)
+        self.assertEqual(stay(SyncPlan()), (["d/z", "d"], {whole: "not e"}))
+        self.assertEqual(stay(confirmed), ([], {}))
 
     def test_nothing(self) -> None:
         """A plan in which only persons have to decide changes nothing."""
