@@ -7,7 +7,7 @@ before go on working: it adds tables, and columns with defaults, and removes not
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Mapping, Sequence
 
 import attrs
 
@@ -40,6 +40,8 @@ class KeptTable:
     """Whether they are encrypted there: who reads the bucket must not."""
     without: tuple[str, ...] = ()
     """Columns that get their defaults when the rows are recovered."""
+    since: int = 1
+    """The step of its part that makes it."""
 
 
 @attrs.frozen
@@ -94,6 +96,16 @@ def expect_current(database: Database, parts: Sequence[SchemaPart]) -> None:
     problem = next((state.problem for state in states(database, parts) if state.problem is not None), None)
     if problem is not None:
         raise OperatorError(problem)
+
+
+def expect_known(made: Mapping[str, int], parts: Sequence[SchemaPart]) -> None:
+    """Raise `OperatorError` where a step of a part was made that this version does not know."""
+    known = {part.name: len(part.steps) for part in parts}
+    if any(step > known.get(name, 0) for name, step in made.items()):
+        raise OperatorError(
+            "a newer homeftp upgraded the database, and this version would not dump all of it: upgrade this server. "
+            "Servers of the newer version write dumps, and so does its: homeftp cluster dump"
+        )
 
 
 def migrate(database: Database, parts: Sequence[SchemaPart]) -> list[str]:

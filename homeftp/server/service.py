@@ -234,6 +234,8 @@ class HomeFTPService(MultiService):
                 await self._server.context.workers.run(self._server.member.dump_daily)
         except Refusal as refusal:
             self._log.warn("the store's maintenance is put off: {reason}", reason=refusal.message)
+        except OperatorError as fault:
+            self._log.warn("no dump of the database was written: {reason}", reason=str(fault))
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next run tries again)
             self._log.failure("the store's maintenance failed")
 

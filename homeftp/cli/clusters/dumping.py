@@ -110,6 +110,7 @@ def _home(state: str) -> HomeCA:
 def _recover(
     database: Database, bucket: Bucket, manifest: DumpManifest, home: HomeCA | None, options: argparse.Namespace
 ) -> None:
+    from homeftp.cluster.dumps.manifest import lacking
     from homeftp.cluster.dumps.recovering import recover
     from homeftp.cluster.identity import bring_identity
     from homeftp.server.clusterschema import SCHEMA
@@ -122,10 +123,11 @@ def _recover(
             bring_identity(transaction, home)
 
     rows = recover(database, bucket, manifest, SCHEMA, home, also)
-    foreign = find_foreign(database, bucket)
+    foreign, lacks = find_foreign(database, bucket), lacking(manifest, SCHEMA)
     if options.json:
         refused = {} if foreign is None else {"refused": foreign}
-        print_json({"recovered": manifest.name, "dumped_at": manifest.begun_us, "rows": rows, **refused})
+        found = {"recovered": manifest.name, "dumped_at": manifest.begun_us, "rows": rows, "lacking": lacks}
+        print_json({**found, **refused})
         return
     accounts = "no accounts" if home is None else counted(rows.get("accounts", 0), "account")
     names = rows["node"] - rows["share"]
@@ -133,6 +135,11 @@ def _recover(
         f"Recovered the dump of {format_moment(manifest.begun_us)}: {names:,} files and folders, "
         f"{counted(rows['version'], 'version')}, {accounts}."
     )
+    if lacks:
+        print(
+            f"It lacks {', '.join(lacks)}: a server of an older version ({printable(manifest.version)}) wrote it. "
+            "Another dump may have that; recover it into another database with --dump NAME."
+        )
     if foreign is not None:
         print(f"No server will start on it yet: {foreign}.")
     sys.stdout.flush()

@@ -14,6 +14,7 @@ from typing import Mapping, Sequence
 
 import msgspec
 
+from homeftp.cluster.migrations import SchemaPart
 from homeftp.cluster.objects import Bucket, ObjectMissing
 from homeftp.config import MIB
 from homeftp.errors import OperatorError
@@ -127,6 +128,26 @@ def list_parts(bucket: Bucket) -> dict[str, list[str]]:
             if _NAME.fullmatch(dump):
                 found.setdefault(dump, []).append(name)
     return found
+
+
+def lacking(manifest: DumpManifest, parts: Sequence[SchemaPart]) -> list[str]:
+    """The tables whose rows a dump should have, and has not.
+
+    A homeftp that did not know these wrote it, while the database had them already.
+    """
+    there = {table.name for table in manifest.tables}
+    made = manifest.schema
+    return [
+        each.name
+        for part in parts
+        for each in part.kept
+        if each.since <= made.get(part.name, 0) and each.name not in there
+    ]
+
+
+def is_complete(manifest: DumpManifest, parts: Sequence[SchemaPart]) -> bool:
+    """Whether a dump has all that this version keeps: it was written by this version, or by a newer one."""
+    return not lacking(manifest, parts) and all(manifest.schema.get(each.name, 0) >= len(each.steps) for each in parts)
 
 
 def write_manifest(bucket: Bucket, manifest: DumpManifest) -> None:

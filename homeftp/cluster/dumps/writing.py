@@ -15,7 +15,7 @@ from homeftp.cluster.database import Database
 from homeftp.cluster.dumps import manifest as manifests
 from homeftp.cluster.dumps import tables
 from homeftp.cluster.dumps.manifest import DumpedTable, DumpManifest, DumpPart
-from homeftp.cluster.migrations import KeptTable, SchemaPart, expect_current
+from homeftp.cluster.migrations import KeptTable, SchemaPart, expect_current, expect_known
 from homeftp.cluster.objects import Bucket
 from homeftp.config import DAY, HOUR, MIB
 from homeftp.crypto.sealing import Sealer, new_salt
@@ -45,10 +45,11 @@ _SECOND_US = 1_000_000
 def dump_if_due(database: Database, bucket: Bucket, parts: Sequence[SchemaPart], keep: int = KEPT) -> bool:
     """Write the dump of the day, unless somebody did or does; whether it was written here.
 
-    Only the `keep` newest dumps stay then. Blocks; raises `OperatorError`, and `Busy` (51).
+    Only the `keep` newest dumps stay then. Blocks; raises `OperatorError`, also where the database is newer than this
+    version, and `Busy` (51).
     """
     with tables.dumping(database) as connection:
-        if connection is None or not _is_due(bucket, tables.now_us(connection)):
+        if connection is None or not _is_due(bucket, tables.now_us(connection), parts):
             return False
         made = _write(connection, bucket, parts)
         _remove_old(bucket, keep, tables.now_us(connection), made.name)
@@ -60,7 +61,8 @@ def write_dump(
 ) -> tuple[DumpManifest, list[str]]:
     """Write a dump now; with `keep` only so many stay. Its manifest, and the names of the dumps that were removed.
 
-    Blocks; raises `OperatorError` where another one is being written, and `Busy` (51).
+    Blocks; raises `OperatorError` where another one is being written, and where the database is older or newer than
+    this version, and `Busy` (51).
     """
     expect_current(database, parts)
     with tables.dumping(database) as connection:
@@ -71,15 +73,27 @@ def write_dump(
         return made, removed
 
 
-def _is_due(bucket: Bucket, now_us: int) -> bool:
-    """Whether no dump was begun within a day. One of a time that is yet to come does not count."""
+def _is_due(bucket: Bucket, now_us: int, parts: Sequence[SchemaPart]) -> bool:
+    """Whether no dump was begun within a day that has all that this version keeps.
+
+    One of a time that is yet to come does not count.
+    """
     begun = manifests.name_at(now_us - int(_EVERY_SECONDS * _SECOND_US))
     end = manifests.name_at(now_us + _SECOND_US)
-    return not any(begun <= name <= end for name in manifests.list_dumps(bucket))
+    recent = [name for name in manifests.list_dumps(bucket) if begun <= name <= end]
+    return not any(_is_complete(bucket, name, parts) for name in reversed(recent))
+
+
+def _is_complete(bucket: Bucket, name: str, parts: Sequence[SchemaPart]) -> bool:
+    try:
+        return manifests.is_complete(manifests.read_manifest(bucket, name), parts)
+    except OperatorError:  # it is none that this version can use
+        return False
 
 
 def _write(connection: tables.Connection, bucket: Bucket, parts: Sequence[SchemaPart]) -> DumpManifest:
     with tables.snapshot(connection):
+        expect_known(tables.steps(connection), parts)
         home = tables.identity(connection)
         if home is None:
             raise OperatorError(
@@ -92,7 +106,7 @@ def _write(connection: tables.Connection, bucket: Bucket, parts: Sequence[Schema
             name=name,
             begun_us=at_us,
             version=homeftp.__version__,
-            schema=tables.steps(connection),
+            schema={part.name: len(part.steps) for part in parts},
             identity=home.fingerprint,
             salt=salt.hex(),
             sequences={each: tables.last_number(connection, each) for part in parts for each in part.sequences},

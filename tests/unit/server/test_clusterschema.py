@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cluster.database import Database
@@ -33,3 +34,15 @@ class SchemaTests(SynchronousTestCase):
         }
         left = {(each.name, column) for part in SCHEMA for each in part.kept for column in each.without}
         self.assertEqual(left - columns, set())
+
+    def test_since(self) -> None:
+        """Each table that dumps have is made by the step that it names."""
+        most = max(len(part.steps) for part in SCHEMA)
+        for step in range(1, most + 1):
+            database = Database(empty_schema(), connections=1)
+            self.addCleanup(database.close)
+            migrate(database, [attrs.evolve(part, steps=part.steps[:step]) for part in SCHEMA])
+            query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+            tables = {name for (name,) in database.rows(query)}
+            kept = {each.name: each.since for part in SCHEMA for each in part.kept}
+            self.assertEqual(tables & set(kept), {name for name, since in kept.items() if since <= step})

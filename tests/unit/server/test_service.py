@@ -162,6 +162,19 @@ class MaintenanceTests(ServiceCase):
             await server.service.maintain()
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1, "the control")
 
+    async def test_no_dump(self) -> None:
+        """Why no dump can be written is one line of the log, without a traceback."""
+        server = self.make()
+        server.start()
+        with (
+            mock.patch.object(server.service.store, "maintain", side_effect=OperatorError("upgrade this server")),
+            capturedLogs() as events,
+        ):
+            await server.service.maintain()
+        (told,) = {formatEvent(event) for event in events if "dump" in str(event.get("log_format"))}
+        self.assertIn("no dump of the database was written: upgrade this server", told)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
 
 class WatchRootTests(ServiceCase):
     """--watch-root."""

@@ -140,12 +140,12 @@ CREATE TABLE restored (
 CREATE INDEX restored_age ON restored (share, at_us);
 """
 
-_KEPT = ("share", "node", "part", "pack", "version", "upload", "removed", "usage", "restored")
+_KEPT = ("share", "node", "part", "pack", "version", "upload", "removed", "usage")
 
 STORE = SchemaPart(
     "store",
     (_FIRST, _SECOND, _THIRD),
-    kept=(*map(KeptTable, _KEPT), KeptTable("owner", without=("own",))),
+    kept=(*map(KeptTable, _KEPT), KeptTable("restored", since=3), KeptTable("owner", without=("own",), since=2)),
     sequences=("number",),
     left=("garbage", "upkeep"),
 )

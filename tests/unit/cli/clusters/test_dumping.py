@@ -7,9 +7,12 @@ import json
 import os
 from unittest import mock
 
+from msgspec import structs
+
 from homeftp.accounts.database import AccountDatabase
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cluster.database import Database
+from homeftp.cluster.dumps.manifest import read_manifest, write_manifest
 from homeftp.cluster.identity import share_identity
 from homeftp.errors import Busy
 from homeftp.host import now
@@ -113,6 +116,24 @@ class DumpTests(ClusterCommandCase):
         self.clear()
         self.assertEqual(self.cluster("recover", "--no-accounts", "--json", url=empty_schema()), Exit.DONE)
         self.assertIn("another database", str(self.printed_json()[0]["refused"]))
+
+    def test_lacking(self) -> None:
+        """What a dump lacks that a server of an older version wrote is said; the control: a whole one lacks nothing."""
+        self.join()
+        self.assertEqual(self.cluster("dump"), Exit.DONE)
+        older = read_manifest(self.bucket)
+        self.assertEqual(self.cluster("dump"), Exit.DONE)
+        kept = tuple(table for table in older.tables if table.name != "restored")
+        write_manifest(self.bucket, structs.replace(older, tables=kept))
+        asked = ("recover", "--no-accounts")
+        self.clear()
+        self.assertEqual(self.cluster(*asked, url=empty_schema()), Exit.DONE)
+        self.assertNotIn("It lacks", self.out.getvalue())
+        self.assertEqual(self.cluster(*asked, "--dump", older.name, url=empty_schema()), Exit.DONE)
+        self.assertRegex(self.out.getvalue(), "(?m)^It lacks restored: a server of an older version .* wrote it")
+        self.clear()
+        self.assertEqual(self.cluster(*asked, "--json", "--dump", older.name, url=empty_schema()), Exit.DONE)
+        self.assertEqual(self.printed_json()[0]["lacking"], ["restored"])
 
     def test_without_accounts(self) -> None:
         """It is said which, never chosen for the owner; the files alone need no state folder."""

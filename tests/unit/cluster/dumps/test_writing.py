@@ -6,11 +6,13 @@ import contextlib
 import zlib
 from unittest import mock
 
+import attrs
 from msgspec import structs
 
 from homeftp.cluster.dumps import manifest as manifests
 from homeftp.cluster.dumps import tables
 from homeftp.cluster.dumps.writing import dump_if_due, write_dump
+from homeftp.cluster.migrations import SchemaPart
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, OperatorError
 from homeftp.history.changes import VersionId
@@ -18,6 +20,12 @@ from tests.support import clusterchecks
 from tests.support.dumpcase import AUDITED, SECRET, DumpCase, home
 
 DAY_US = 24 * 3600 * 1_000_000
+
+
+def older_part(part: SchemaPart) -> SchemaPart:
+    """A part without its last step, and what that made."""
+    steps = part.steps[:-1]
+    return attrs.evolve(part, steps=steps, kept=tuple(each for each in part.kept if each.since <= len(steps)))
 
 
 class SnapshotTests(DumpCase):
@@ -145,6 +153,40 @@ class TurnTests(DumpCase):
             manifests.write_manifest(self.bucket, old)
             self.assertTrue(dump_if_due(self.database, self.bucket, self.parts))
             manifests.remove_dump(self.bucket, old.name, [])
+
+    def older(self) -> list[SchemaPart]:
+        """The schema as the version before the last step of the store knew it."""
+        return [older_part(part) if part.name == "store" else part for part in self.parts]
+
+    def test_older_server(self) -> None:
+        """A server that is older than the database writes no dump, and says so: it would leave out what it lacks."""
+        for write in (dump_if_due, write_dump):
+            refused = self.assertRaises(OperatorError, write, self.database, self.bucket, self.older())
+            self.assertIn("upgrade this server", str(refused))
+        self.assertEqual(manifests.list_dumps(self.bucket), [])
+        self.assertTrue(dump_if_due(self.database, self.bucket, self.parts), "the control")
+        self.assertFalse(dump_if_due(self.database, self.bucket, self.older()), "the dump of the day is there")
+
+    def test_due_after_older(self) -> None:
+        """A dump that lacks a table, or was made before the upgrade, is not that of the day; a newer one is."""
+        made = self.dump()
+        rows = tuple(table for table in made.tables if table.name != "restored")
+        newer = {**made.schema, "store": made.schema["store"] + 1, "later": 1}
+        upgraded = {**made.schema, "store": made.schema["store"] - 1}
+        for changed, due in (
+            (structs.replace(made, schema=newer), False),
+            (structs.replace(made, tables=rows), True),
+            (structs.replace(made, tables=rows, schema=upgraded), True),
+            (structs.replace(made, format=manifests.FORMAT + 1), True),
+        ):
+            for name in manifests.list_dumps(self.bucket):
+                manifests.remove_dump(self.bucket, name, [])
+            manifests.write_manifest(self.bucket, changed)
+            self.assertEqual(dump_if_due(self.database, self.bucket, self.parts), due)
+
+    def test_schema(self) -> None:
+        """A dump says the schema that its writer knows."""
+        self.assertEqual(self.dump().schema, {part.name: len(part.steps) for part in self.parts})
 
     def test_kept(self) -> None:
         """The newest stay. One that never became whole goes after a day, and not before: it may be being written."""
