@@ -170,17 +170,22 @@ class ClusterInspection:
 
     # -- comparing -----------------------------------------------------------------
 
-    def _missing(self, folder: str) -> Iterator[str]:
+    def _missing(self, folder: str) -> set[str]:
         """The objects in one folder of the bucket that are needed, and not there in their length."""
-        listed = {
-            name: size for page in self._context.bucket.list(folder) for name, size in page if is_object_name(name)
-        }
+        listed, absent = self._listed(folder), dict[str, int]()
         for name, end in collected.needed(self._context.database, folder, _OBJECTS):
-            size = listed.pop(name, None)
-            if size is None or size < end:
-                yield name
+            if listed.pop(name, 0) < end:
+                absent[name] = end
         self.unnamed += len(listed)
         self.unnamed_bytes += sum(listed.values())
+        if not absent:
+            return set()
+        # servers go on storing: an object is in the bucket before it is needed, so those of meanwhile are there by now
+        listed = self._listed(folder)
+        return {name for name, end in absent.items() if listed.get(name, 0) < end}
+
+    def _listed(self, folder: str) -> dict[str, int]:
+        return {name: size for page in self._context.bucket.list(folder) for name, size in page if is_object_name(name)}
 
     def _affected(self, missing: set[str]) -> Iterator[Verification]:
         if not missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Callable, Iterator
 from unittest import mock
 
 from homeftp.endpoint import parse
@@ -136,6 +138,31 @@ class InspectionTests(ClusterCase):
         upload.suspend()
         self.compare()
         self.assertEqual(self.inspection.unnamed, 0)
+
+    def test_stored_meanwhile(self) -> None:
+        """What servers store while the bucket is listed is not missing; the control: what is lost beside it is."""
+        whole, done = self.cluster.bucket.list, set[str]()
+
+        def listing(beneath: str = "") -> Iterator[list[tuple[str, int]]]:
+            yield from whole(beneath)
+            if beneath not in done:  # a folder's pages are read, and the tables are not
+                done.add(beneath)
+                for number in range(8):
+                    self.write(f"{beneath}{number}.txt")
+
+        names = [f"{number:02x}/" for number in range(8)]
+        self.patch(inspection, "NAME_FOLDERS", names)
+        self.patch(self.cluster.bucket, "new_name", self.names_beneath(names))
+        self.write("lost.txt")
+        self.cluster.bucket.delete(self.objects_of("lost.txt"))
+        self.patch(self.cluster.bucket, "list", listing)
+        self.assertEqual(self.named(self.compare()), [("lost.txt", "unreadable", False)])
+        self.assertEqual(done, set(names))
+
+    def names_beneath(self, folders: list[str]) -> Callable[[], str]:
+        """Gives names of objects in these folders of the bucket, one after the other."""
+        numbers = itertools.count()
+        return lambda: f"{folders[(number := next(numbers)) % len(folders)]}{number:030x}"
 
     def test_many_missing(self) -> None:
         """However many are missing: memory has only so many of them, and each file is named."""
