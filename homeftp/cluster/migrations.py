@@ -10,13 +10,17 @@ from __future__ import annotations
 from typing import Mapping, Sequence
 
 import attrs
+from psycopg.errors import LockNotAvailable
 
 from homeftp.cluster import commits
 from homeftp.cluster.database import Database, Transaction
-from homeftp.errors import OperatorError
+from homeftp.errors import Busy, OperatorError
 
 _LOCK = 0x686F6D656674  # "homeft"
 """The advisory lock of those who change the schema."""
+
+DUMP_LOCK = 0x686F6D6564756D70  # "homedump"
+"""The advisory lock of the one who writes a dump: what it has read cannot be changed until it is done."""
 
 OWN_TABLES = ("homeftp_commits", "homeftp_schema")
 """The tables that are made before those of any part."""
@@ -111,26 +115,53 @@ def expect_known(made: Mapping[str, int], parts: Sequence[SchemaPart]) -> None:
 def migrate(database: Database, parts: Sequence[SchemaPart]) -> list[str]:
     """Make what is missing, in one transaction; the steps that were made, as "NAME STEP".
 
-    Of several who do so at once one makes the steps, and the others find them made.
+    Of several who do so at once one makes the steps, and the others find them made. Raises `OperatorError` while a dump
+    is written, or others use the tables for long.
     """
 
-    return database.transact(lambda transaction: make_steps(transaction, parts), maintenance=True)
+    def work(transaction: Transaction) -> list[str]:
+        missing = _missing(transaction, parts)
+        if missing and not transaction.row("SELECT pg_try_advisory_xact_lock(%s)", (DUMP_LOCK,))[0]:
+            raise OperatorError(
+                "a dump of the database is being written, and nothing was changed: try again when it is complete"
+            )
+        return _make(transaction, missing)
+
+    try:
+        return database.transact(work, maintenance=True)
+    except Busy as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise OperatorError(
+                "the tables are in use, as by a backup or by another upgrade, and nothing was changed: try again when "
+                "that is done"
+            ) from error
+        raise
 
 
 def make_steps(transaction: Transaction, parts: Sequence[SchemaPart]) -> list[str]:
     """Make the missing steps within a transaction."""
+    return _make(transaction, _missing(transaction, parts))
+
+
+def _missing(transaction: Transaction, parts: Sequence[SchemaPart]) -> list[tuple[str, int, str]]:
+    """The missing steps, each with its part and number. Until the transaction ends no other one makes any."""
     transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     transaction.execute(commits.TABLE)
     transaction.execute(_TABLE)
     made = dict(transaction.rows("SELECT part, max(step) FROM homeftp_schema GROUP BY part"))
-    done = []
-    for part in ordered(parts):
-        for number, step in enumerate(part.steps, 1):
-            if number > made.get(part.name, 0):
-                transaction.execute(step.encode())
-                transaction.execute("INSERT INTO homeftp_schema (part, step) VALUES (%s, %s)", (part.name, number))
-                done.append(f"{part.name} {number}")
-    return done
+    return [
+        (part.name, number, step)
+        for part in ordered(parts)
+        for number, step in enumerate(part.steps, 1)
+        if number > made.get(part.name, 0)
+    ]
+
+
+def _make(transaction: Transaction, steps: Sequence[tuple[str, int, str]]) -> list[str]:
+    for name, number, step in steps:
+        transaction.execute(step.encode())
+        transaction.execute("INSERT INTO homeftp_schema (part, step) VALUES (%s, %s)", (name, number))
+    return [f"{name} {number}" for name, number, _ in steps]
 
 
 def ordered(parts: Sequence[SchemaPart]) -> list[SchemaPart]:

@@ -13,12 +13,10 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from homeftp.cluster.database import Database, Transaction
+from homeftp.cluster.migrations import DUMP_LOCK
 from homeftp.crypto.ca import HomeCA
 
 Connection = psycopg.Connection[TupleRow]
-
-_LOCK = 0x686F6D6564756D70  # "homedump"
-"""The advisory lock of the one who writes a dump."""
 
 _UNLIMITED = "SET LOCAL statement_timeout = 0"
 """To copy a large table takes as long as it takes: no request waits for it."""
@@ -28,7 +26,7 @@ _UNLIMITED = "SET LOCAL statement_timeout = 0"
 def dumping(database: Database) -> Iterator[Connection | None]:
     """A connection on which the one writer of dumps works; None where there is another one. Raises `Busy` (51)."""
     with database.connection(maintenance=True) as connection:
-        (alone,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() or (False,)
+        (alone,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (DUMP_LOCK,)).fetchone() or (False,)
         if not alone:
             yield None
             return
@@ -38,7 +36,7 @@ def dumping(database: Database) -> Iterator[Connection | None]:
             # where that fails the connection has ended, and the lock with it
             with contextlib.suppress(psycopg.Error):
                 connection.rollback()
-                connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+                connection.execute("SELECT pg_advisory_unlock(%s)", (DUMP_LOCK,))
 
 
 @contextlib.contextmanager

@@ -67,7 +67,9 @@ def write_dump(
     expect_current(database, parts)
     with tables.dumping(database) as connection:
         if connection is None:
-            raise OperatorError("another dump is being written: wait until it is complete")
+            raise OperatorError(
+                "another dump is being written, or the tables are being upgraded: wait until that is complete"
+            )
         made = _write(connection, bucket, parts)
         removed = [] if keep is None else _remove_old(bucket, keep, tables.now_us(connection), made.name)
         return made, removed

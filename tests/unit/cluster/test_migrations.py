@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.cluster.connections import DatabaseTimeouts
 from homeftp.cluster.database import Database
+from homeftp.cluster.dumps import tables
 from homeftp.cluster.migrations import SchemaPart, expect_current, migrate, ordered, states
 from homeftp.errors import OperatorError
 from tests.support import engines
@@ -56,6 +58,29 @@ class MigrationsTests(SynchronousTestCase):
             asked = [threads.submit(migrate, self.database, [slow]) for _ in range(2)]
             go_on()
             self.assertEqual(sorted(each.result() for each in asked), [[], ["slow 1"]])
+
+    def test_dump(self) -> None:
+        """While a dump is written no step is made, and that is said at once; after it they are."""
+        migrate(self.database, [FIRST])
+        with tables.dumping(self.database) as connection:
+            self.assertIsNotNone(connection)
+            refused = self.assertRaises(OperatorError, migrate, self.database, [LATER])
+            self.assertIn("a dump of the database is being written", str(refused))
+            self.assertEqual(migrate(self.database, [FIRST]), [], "there is nothing to do")
+        with tables.dumping(self.database):
+            self.assertEqual([state.made for state in states(self.database, [LATER])], [1])
+        self.assertEqual(migrate(self.database, [LATER]), ["first 2"])
+
+    def test_in_use(self) -> None:
+        """Where somebody else's transaction has a table the message says so, and not that the database is away."""
+        migrate(self.database, [FIRST])
+        hasty = Database(self.url, connections=1, timeouts=DatabaseTimeouts(lock=0.1))
+        self.addCleanup(hasty.close)
+        with psycopg.connect(self.url) as reader:
+            reader.execute("SELECT n FROM first")
+            refused = self.assertRaises(OperatorError, migrate, hasty, [LATER])
+            self.assertIn("the tables are in use", str(refused))
+        self.assertEqual(migrate(hasty, [LATER]), ["first 2"])
 
     def test_expected(self) -> None:
         """A server says what is to be done where the schema is missing or old, and accepts a newer one."""
