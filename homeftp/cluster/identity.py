@@ -11,7 +11,7 @@ from typing import Callable
 
 from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.migrations import SchemaPart, expect_current
-from homeftp.crypto.ca import HomeCA, adopt_ca, open_identity, read_ca
+from homeftp.crypto.ca import HomeCA, adopt_ca, new_home, read_ca
 from homeftp.crypto.sshhostkey import read_host_key, write_host_key
 from homeftp.errors import OperatorError
 
@@ -38,21 +38,21 @@ def bring_identity(transaction: Transaction, home: HomeCA) -> None:
 def share_identity(database: Database, state: str, *, now: Callable[[], datetime]) -> None:
     """Let the server with this state folder have the cluster's CA, or the cluster that of its first server.
 
-    Raises `OperatorError` where the state folder has another CA, which devices may trust already.
+    A new CA is stored in the state folder after the cluster has it: another server may be the first one instead. Raises
+    `OperatorError` where the state folder has another CA, which devices may trust already.
     """
+    own = read_ca(state)
 
     def work(transaction: Transaction) -> HomeCA:
         transaction.execute("LOCK TABLE identity IN EXCLUSIVE MODE")
         row = transaction.row("SELECT certificate, key FROM identity")
         if row is not None:
             return HomeCA(bytes(row[0]), bytes(row[1]))
-        open_identity(state, now=now)
-        home = read_ca(state)
-        assert home is not None
+        home = own or new_home(now())
         bring_identity(transaction, home)
         return home
 
-    shared, own = database.transact(work), read_ca(state)
+    shared = database.transact(work)
     if own is None:
         adopt_ca(state, shared)
     elif own != shared:

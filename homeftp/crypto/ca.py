@@ -147,7 +147,7 @@ def open_identity(state: str, *, now: Callable[[], datetime]) -> Identity:
     """
     folder = os.path.join(private_folder(state), FOLDER)
     if not os.path.lexists(folder):
-        _make_home(state, folder, now())
+        _place_ca(state, folder, new_home(now()))
     private_folder(folder)
     ca, ca_key = load_ca(folder)
     server, at = _load_server(folder, ca), now()
@@ -183,8 +183,8 @@ def _renewal(certificate: x509.Certificate) -> datetime:
     return certificate.not_valid_after_utc - RENEW_BEFORE
 
 
-def _make_home(state: str, folder: str, now: datetime) -> None:
-    """Create a CA, in a folder that appears complete: there is never a key without its certificate."""
+def new_home(now: datetime) -> HomeCA:
+    """A new CA, which is stored nowhere yet."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp home")])
     certificate = (
@@ -194,10 +194,11 @@ def _make_home(state: str, folder: str, now: datetime) -> None:
         .add_extension(x509.NameConstraints([x509.DNSName(name) for name in HOME_DOMAINS], None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _place_ca(state, folder, HomeCA(certificate.public_bytes(Encoding.PEM), key_pem(key)))
+    return HomeCA(certificate.public_bytes(Encoding.PEM), key_pem(key))
 
 
 def _place_ca(state: str, folder: str, home: HomeCA) -> None:
+    """Store a CA, in a folder that appears complete: there is never a key without its certificate."""
     try:
         temporary = tempfile.mkdtemp(prefix=".new-identity-", dir=state)  # mkdtemp makes it 0700
         try:

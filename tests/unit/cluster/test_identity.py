@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timezone
+from unittest import mock
 
 from homeftp.cluster.database import Database
 from homeftp.cluster.identity import IDENTITY, share_identity, share_ssh_key, take_identity
 from homeftp.cluster.migrations import migrate
 from homeftp.crypto.ca import open_identity
 from homeftp.crypto.sshhostkey import new_host_key, read_host_key, write_host_key
-from homeftp.errors import OperatorError
+from homeftp.errors import Busy, OperatorError
 from tests.support.engines import empty_schema
 from tests.support.folders import QuickCase
+
+_ENDING = """
+CREATE FUNCTION ending() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER ending AFTER INSERT ON identity DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION ending();
+"""
+"""The connection ends at a commit that gives a cluster its identity."""
 
 
 def moment() -> datetime:
@@ -62,6 +71,30 @@ class IdentityTests(QuickCase):
         with self.assertRaisesRegex(OperatorError, "identity of another home"):
             self.start(folder)
         self.assertEqual(self.fingerprint(folder), before)
+
+    def test_commit_lost(self) -> None:
+        """A first start whose commit the database did not make leaves no identity: the server joins the next one."""
+        self.change(_ENDING)
+        folder = os.path.abspath(self.mktemp())
+        self.assertRaises(Busy, self.start, folder)
+        self.change("DROP FUNCTION ending() CASCADE")
+        first = self.start()
+        self.start(folder)
+        self.assertEqual(self.fingerprint(folder), self.fingerprint(first))
+
+    def change(self, statements: str) -> None:
+        """Run statements, as an owner with psql might."""
+        with self.database.connection() as connection:
+            connection.execute(statements.encode())
+
+    def test_not_written(self) -> None:
+        """A first server that cannot write its state folder has the cluster's identity when it can."""
+        folder = os.path.abspath(self.mktemp())
+        with mock.patch.object(os, "rename", side_effect=OSError(28, "No space left on device")):
+            self.assertRaises(OperatorError, self.start, folder)
+        first = self.start()
+        self.start(folder)
+        self.assertEqual(self.fingerprint(folder), self.fingerprint(first))
 
     def test_taken(self) -> None:
         """A folder of a server that shall serve what the cluster had is known to all clients, also those of SFTP."""
