@@ -120,6 +120,9 @@ class LocalTree:
     local_names: dict[str, str] = attrs.field(factory=dict)
     """For a name on the wire the local spelling of its last part, where that differs (Unicode form)."""
 
+    other_names: dict[str, str] = attrs.field(factory=dict)
+    """The names on the wire that failed ones have by the other rule for names, with or without `--strict-names`."""
+
     @property
     def mount_points(self) -> AbstractSet[str]:
         """The directories that are on another disk than the one around them, and are no links."""

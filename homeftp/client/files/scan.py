@@ -115,6 +115,7 @@ def read_folder(tree: LocalTree, name: str) -> None:
     tree.failed.extend(read.failed)
     tree.partials.extend(read.partials)
     tree.local_names.update(read.local_names)
+    tree.other_names.update(read.other_names)
     if name in read.plain:
         tree.plain.add(name)
 
@@ -210,10 +211,16 @@ def _ordered(found: Sequence[str], chosen: Collection[str] | None, *, strict_nam
                 plain.append(name)
             continue
         last = endpoint_name(name, strict=strict_names)
-        if chosen is None or last in chosen:
+        if chosen is None or last in chosen or _other_name(name, last, strict_names=strict_names) in chosen:
             others.append(_Name(last, wire_name(name) != name, number, False, name))
     names = (_Name(name, False, 0, True, name) for name in sorted(plain))
     return heapq.merge(names, sorted(others)) if others else names
+
+
+def _other_name(local: str, last: str, *, strict_names: bool) -> str | None:
+    """The name on the wire that a local name has by the other rule for names, where its name `last` cannot be sent."""
+    other = endpoint_name(local, strict=not strict_names)
+    return None if other == last or name_problem(last) is None or name_problem(other) is not None else other
 
 
 def _add(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
@@ -310,6 +317,9 @@ def _check_name(tree: LocalTree, prefix: str, found: _Name) -> bool:
     problem = name_problem(last)
     if problem is not None:
         tree.failed.append((name, f"its name {problem}"))
+        other = _other_name(found.local, last, strict_names=tree.selector.strict_names)
+        if other is not None:
+            tree.other_names[prefix + other] = name
         return False
     if name in tree.files or name in tree.directories:
         reason = f"its name differs from '{last}' beside it only in its Unicode form: rename one of them"

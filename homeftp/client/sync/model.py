@@ -163,6 +163,8 @@ class Unsynced(NamedTuple):
     """In words for people."""
     failed: bool
     """Whether it should be synced: it is no link and no device, but cannot be read."""
+    is_reported: bool = True
+    """Whether people are told of it; not so of a second name of something that is reported."""
 
 
 @attrs.frozen
@@ -298,3 +300,8 @@ class SyncPlan:
     """How many files each side has now."""
     agreed_files: int = 0
     """How many files were agreed on last."""
+
+    @property
+    def reported(self) -> Mapping[str, Unsynced]:
+        """The opaque names of which people are told."""
+        return {name: unsynced for name, unsynced in self.opaque.items() if unsynced.is_reported}

@@ -394,6 +394,6 @@ class _Sync:
             self._observer.add_result(FileResult(Outcome.SUSPICIOUS, action.name, 0, suspicion(action)))
 
     def _report_unsynced(self, plan: SyncPlan) -> None:
-        for name, unsynced in plan.opaque.items():
+        for name, unsynced in plan.reported.items():
             outcome = Outcome.FAILED if unsynced.failed else Outcome.SKIPPED
             self._observer.add_result(FileResult(outcome, name, 0, unsynced.reason, kind="other"))

@@ -196,6 +196,10 @@ class _Reading:
         self._files = self._tree.files.of_folders(self._differs)
         self._hashes = surveyed.local.hashes.of_folders(self._differs)
         self._opaque_here = _unsynced(self._tree)
+        if self._tree.other_names:
+            from homeftp.client.sync.naming.leftnames import other_spellings  # most folders have no such names
+
+            self._opaque_here = {**other_spellings(self._tree), **self._opaque_here}
         self._opaque_there = _unsynced(surveyed.listing)
         self.unchanged = NameSet()
         self.unchanged_count = 0
@@ -355,8 +359,7 @@ class _Reading:
 def _unsynced(side: LocalTree | RemoteListing) -> dict[str, Unsynced]:
     """The names of one side that cannot be synced."""
     found = {name: Unsynced(reason, False) for name, reason in side.skipped}
-    found.update((name, Unsynced(reason, True)) for name, reason in side.failed)
-    return found
+    return found | {name: Unsynced(reason, True) for name, reason in side.failed}
 
 
 def inode_of(found: FileStat) -> int:

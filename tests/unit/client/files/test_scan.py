@@ -100,6 +100,7 @@ class ScanTests(ScanCase):
         self.assertEqual(list(tree.files), ["a"])
         self.assertEqual([name for name, _ in tree.skipped], ["fifo", "link", "loop"])
         self.assertEqual([name for name, _ in tree.failed], ["what?"])
+        self.assertEqual(tree.other_names, {"what\u201b\uff1f": "what?"})
         self.assertEqual(tree.partials, [partial])
 
     def test_escaped(self) -> None:
