@@ -114,9 +114,10 @@ class FileSender:
             self._send(task, outcome)
 
     def _send(self, task: FileTask, outcome: Outcome) -> None:
+        assert task.content is not None
         if task.source is not None:
             self._spawn(self._send_large(task, task.source, outcome))
-        elif task.size <= self._small_file:
+        elif task.content.file.size <= self._small_file:  # it may have grown since it was listed
             self._send_small(task, outcome)
         else:
             self._push(task, outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from typing import Callable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, succeed
@@ -11,8 +12,10 @@ from twisted.internet.defer import Deferred, succeed
 from homeftp.client import FileResult, Outcome, TransferObserver
 from homeftp.client.sync.carryout import ResultRecorder
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncPlan
+from homeftp.config import SMALL_FILE
 from tests.support.syncs import SyncCase, versions_in
 from tests.support.synctrees import DIRECTORY, file
+from tests.support.transfers import BIG
 
 
 class ResultRecorderTests(SyncCase):
@@ -84,6 +87,21 @@ class ChangedTests(SyncCase):
         self.assertIn(b"new there", self.there().values())
         self.assertEqual(self.there()["removed"], b"edited meanwhile")
         self.assert_in_step()
+
+    def test_grown_meanwhile(self) -> None:
+        """A file that grows past a limit meanwhile is sent as it is then, or fails, and the next sync sends it."""
+        for size, outcomes in ((SMALL_FILE + 1, {Outcome.REPLACED, Outcome.NEW}), (len(BIG), {Outcome.FAILED})):
+            names = ["edited", f"new {size}"]
+
+            def put(content: bytes, names: Sequence[str] = names) -> None:
+                for name in names:
+                    self.ann.put(name, content)
+
+            put(f"before {size}".encode())
+            self.sync_while(partial(put, bytes(size)))
+            self.assertEqual({self.outcomes()[name] for name in names}, outcomes)
+            self.sync(self.ann)
+            self.assert_in_step()
 
     def test_edited_there_meanwhile(self) -> None:
         """A file that was deleted here and is edited there meanwhile is not deleted."""

@@ -83,6 +83,24 @@ class ExcludedTests(TransferCase):
             {"a": Outcome.NEW, "gone": Outcome.FAILED, "z-big": Outcome.NEW},
         )
 
+    def test_grown(self) -> None:
+        """Files that have become too large for a batch since they were listed are sent as they are now."""
+        grown = {"a": SMALL_FILE + 1, "b": SMALL_FILE * 2, "c": SMALL_FILE}
+        for name in grown:
+            self.make_file(f"lib/{name}", b"small")
+        original = self.context.workers.run
+
+        def run(job: Any, *arguments: Any) -> Any:
+            if job is read_many:
+                for name, size in grown.items():
+                    self.make_file(f"lib/{name}", bytes(size))
+            return original(job, *arguments)
+
+        self.patch(InlineWorkers, "run", lambda self, *job: run(*job))
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(self.outcomes(), dict.fromkeys(["", *grown], Outcome.NEW))
+        self.assertEqual(self.remote_files(), {f"lib/{name}": bytes(size) for name, size in grown.items()})
+
     def test_other_content_stored(self) -> None:
         """A server that says that it stored another content is not believed."""
         original = messages.entry_body
