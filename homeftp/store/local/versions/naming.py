@@ -34,10 +34,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _PREFIX = RESERVED_PREFIX.encode()
 _DAY = re.compile(rb"(\d{4})-(\d\d)-(\d\d)\Z")
-_FILE = re.compile(re.escape(_PREFIX) + rb"(\d\d)\.(\d\d)\.(\d\d)\.(\d{6})(?:-(?P<original>.+))?\Z", re.DOTALL)
+_TIME = rb"([01]\d|2[0-3])\.([0-5]\d)\.([0-5]\d)\.(\d{6})"
+_FILE = re.compile(re.escape(_PREFIX) + _TIME + rb"(?:-(?P<original>.+))?\Z", re.DOTALL)
 
 _RESTORED = b"homeftp restored the version of "
 _DIGITS = re.compile(rb"[0-9]{1,18}\Z")
+_LAST_US = (datetime.max.replace(tzinfo=timezone.utc) - _EPOCH) // _MICROSECOND
+"""The last time that a version can have: at the end of the year 9999."""
 
 
 class VersionFile(NamedTuple):
@@ -78,7 +81,9 @@ def restored_version(folder: int, name: bytes) -> int | None:
     """The time that a version had until it was put back; None for a link that is no mark of that. Raises OSError."""
     text = read_private_link(folder, name)
     digits = text[len(_RESTORED) :]
-    return int(digits) if text.startswith(_RESTORED) and _DIGITS.match(digits) else None
+    if not text.startswith(_RESTORED) or not _DIGITS.match(digits):
+        return None
+    return int(digits) if int(digits) <= _LAST_US else None
 
 
 def folder_of(names: Names) -> Names:

@@ -86,6 +86,19 @@ class TimelineTests(TimelineCase):
         (timeline,) = self.timelines(store, "d/a", versions[1])
         self.assertEqual(list(timeline.restored), marks[1:])
 
+    def test_impossible_times(self) -> None:
+        """Times that no version can have, of a mark and of a name, are passed over; the others are still told."""
+        version = self.lay_version("a", 1)
+        for second, version_us in ((2, 10**18 - 1), (3, 253_402_300_800_000_000)):
+            self.lay_mark("a", second, version_us)
+        for name in ("24.00.00.000000-a", "12.60.00.000000-a", "99.99.99.999999-a"):
+            for day in (DAY, ".homeftp/versions/9999-12-31"):
+                self.lay(os.path.join(day, f".homeftp-{name}"), b"old")
+        store = self.store()
+        (timeline,) = self.timelines(store, "a")
+        self.assertEqual(([each.at_us for each in timeline.versions], timeline.restored), ([version], ()))
+        self.assertEqual([each.at_us for each in self.versions(store)], [version])
+
     def test_many_restorations(self) -> None:
         """A name with more marks than a page has comes in parts, and none is lost."""
         self.lay_version("a", 59)

@@ -20,6 +20,9 @@ from tests.support.folders import open_folder
 NOON = 1_764_158_400_000_000
 """2025-11-26 12:00:00 UTC."""
 
+LAST = 253_402_300_799_999_999
+"""The end of the year 9999."""
+
 
 class NamingTests(SynchronousTestCase):
     """Paths and times."""
@@ -56,8 +59,11 @@ class NamingTests(SynchronousTestCase):
         os.symlink("/etc/passwd", b"other", dir_fd=folder)
         os.symlink(b"homeftp restored the version of -1", b"forged", dir_fd=folder)
         os.symlink(b"homeftp restored the version of " + b"9" * 19, b"large", dir_fd=folder)
-        found = [restored_version(folder, name) for name in (b"mark", b"other", b"forged", b"large")]
-        self.assertEqual(found, [NOON, None, None, None])
+        for name, at_us in ((b"last", LAST), (b"later", LAST + 1), (b"latest", 10**18 - 1)):
+            os.symlink(b"homeftp restored the version of %d" % at_us, name, dir_fd=folder)
+        names = (b"mark", b"other", b"forged", b"large", b"last", b"later", b"latest")
+        self.assertEqual([restored_version(folder, name) for name in names], [NOON, *[None] * 3, LAST, None, None])
+        self.assertEqual(version_path((b"a",), LAST), ((b"9999-12-31",), b".homeftp-23.59.59.999999-a"))
         self.assertRaises(FileExistsError, mark_restored, folder, b"mark", NOON + 1)
         self.assertRaises(OSError, restored_version, folder, b"none")
 
