@@ -175,9 +175,10 @@ class MemoryTree:
             kept = self.versions.setdefault(endpoint.parts, {})
             kept[max(self.now_us() if at_us is None else at_us, self._last_us(endpoint.parts) + 1)] = node
 
-    def keep_restoration(self, endpoint: Endpoint, version_us: int) -> None:
-        """Keep that the version of a time was put back just now."""
-        at_us = max(self.now_us(), version_us + 1, self._last_us(endpoint.parts) + 1)
+    def keep_restoration(self, endpoint: Endpoint, version_us: int, *, replaced: bool) -> None:
+        """Keep that the version of a time was put back just now, or right after the file that it replaced was."""
+        next_us = max(version_us, self._last_us(endpoint.parts)) + 1
+        at_us = next_us if replaced else max(self.now_us(), next_us)
         self.restored.setdefault(endpoint.parts, []).append(Restoration(at_us, version_us))
 
     def _last_us(self, names: Names) -> int:

@@ -81,9 +81,10 @@ class MemoryVersions(MemoryCommitter):
             if at is None:
                 raise wording.no_version(endpoint, at_us)
             node = attrs.evolve(self._version(endpoint, at), tag=self._tree.tag())
+            replaced = endpoint.parts in self._tree.nodes
             self._place(endpoint, node, precondition, self._actor, changed, reserve=False)
             del kept[at]
-            self._tree.keep_restoration(endpoint, at)
+            self._tree.keep_restoration(endpoint, at, replaced=replaced)
         return node.entry()
 
     def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:

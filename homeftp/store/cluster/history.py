@@ -158,10 +158,11 @@ class ClusterHistory:
             if row.damaged:
                 raise wording.damaged_version(endpoint)
             file = as_file(row, workspace.new("file", WriteRequest(endpoint=endpoint)))
+            replaced = workspace.get(endpoint) is not None
             node = committer.place(endpoint, file, lambda: row.content, precondition, self._actor, reserve=False)
             if not versions.delete(workspace.transaction, share, row):
                 raise TransactionConflict
-            workspace.restored.append((endpoint.parts, row.at_us))
+            workspace.restored.append((endpoint.parts, row.at_us, replaced))
             workspace.charge(endpoint.parts, -usage.cost(row.size))
             return node.entry()
 

@@ -85,7 +85,10 @@ class HistoryContract(ContractCase):
         self.assertEqual(timeline.at(timeline.versions[0].at_us), timeline.versions[0])
 
     def test_put_back(self) -> None:
-        """A version that was put back was there until its time, and again since it came back, but not in between."""
+        """A version that was put back was there until its time, and again since it came back, but not in between.
+
+        Where it replaced a file, there is no time between the two at which nothing was there.
+        """
         if (made := self.history_store()) is None:
             return
         store, history = made
@@ -103,9 +106,24 @@ class HistoryContract(ContractCase):
         self.assertEqual(sorted({*times, *(each.at_us for each in timeline.restored)}, reverse=True)[1], times[-1])
         found = [timeline.at(at_us) for at_us in times]
         self.assertEqual([each and each.size for each in found], [1, 2, 1, 2, 1])
+        self.assertNotIn(None, [timeline.at(each.at_us - 1) for each in timeline.restored[:3]])
         self.assertIsNone(timeline.at(times[-1] + 1))
         self.assertEqual(self.timelines(history, "a.txt", times[-1])[""].restored, timeline.restored[-1:])
         self.assertIs(timeline.at(_ALWAYS), timeline.current)
+
+    def test_same_put_back(self) -> None:
+        """A content that is put back where it is already was there all the time since it came."""
+        if (made := self.history_store()) is None:
+            return
+        store, history = made
+        for number, content in enumerate((b"1", b"22", b"1")):
+            self.write(store, "a.txt", content, mtime_us=number)
+        first, second = self.timelines(history, "a.txt")[""].versions
+        store.restore(parse("a.txt"), first.at_us, sha(b"1"))
+        timeline = self.timelines(history, "a.txt")[""]
+        self.assertNotIn(None, [timeline.at(each.at_us - 1) for each in timeline.restored])
+        found = timeline.at(second.at_us + 1)
+        self.assertEqual(found and found.size, 1)
 
     def test_open_version(self) -> None:
         """A version is read like a file, and stays what it is; there is none of another time."""

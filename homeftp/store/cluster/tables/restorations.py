@@ -14,10 +14,10 @@ _CHUNK = 1000
 
 _INSERT = """
 INSERT INTO restored (share, path, at_us, version_us)
-SELECT %s, a.path, greatest(now_us(), a.version_us + 1,
+SELECT %s, a.path, greatest(CASE WHEN a.replaced THEN 0 ELSE now_us() END, a.version_us + 1,
     (SELECT max(v.at_us) + 1 FROM version v WHERE v.share = %s AND v.path = a.path),
     (SELECT max(r.at_us) + 1 FROM restored r WHERE r.share = %s AND r.path = a.path)), a.version_us
-FROM unnest(%b::text[], %b::bigint[]) AS a (path, version_us)
+FROM unnest(%b::text[], %b::bigint[], %b::boolean[]) AS a (path, version_us, replaced)
 """
 
 _EXPIRE = """
@@ -26,11 +26,14 @@ DELETE FROM restored WHERE ctid IN
 """
 
 
-def insert(transaction: Transaction, share: int, restored: Sequence[tuple[Names, int]]) -> None:
-    """Add that the version of a path and a time was put back, later than all else that is known of the path."""
+def insert(transaction: Transaction, share: int, restored: Sequence[tuple[Names, int, bool]]) -> None:
+    """Add that the version of a path and a time was put back, later than all else that is known of the path.
+
+    That is now, or right after the newest version, if that is of the file that it replaced.
+    """
     if restored:
-        paths, times = [path_text(names) for names, _ in restored], [version_us for _, version_us in restored]
-        transaction.execute(_INSERT, (share, share, share, paths, times))
+        paths, times = [path_text(names) for names, _, _ in restored], [version_us for _, version_us, _ in restored]
+        transaction.execute(_INSERT, (share, share, share, paths, times, [replaced for _, _, replaced in restored]))
 
 
 def beneath(

@@ -58,8 +58,8 @@ class Workspace:
         self._offered: dict[str, int] = {}
         self._since_us: int | None = None
         self._reached = (0, 0)
-        self.restored: list[tuple[Names, int]] = []
-        """Paths whose version of a time was put back."""
+        self.restored: list[tuple[Names, int, bool]] = []
+        """Paths whose version of a time was put back, and whether what was there became a version."""
 
     # -- reading -------------------------------------------------------------------
 

@@ -236,8 +236,10 @@ class Namespace:
     def _renamed(self, pending: PendingRename, existing: ExistingTarget, name: bytes, archiver: Archiver) -> None:
         """Note a change that was made: nothing may fail here."""
         pending.file.source.renamed()
-        if pending.version_us is not None:
-            archiver.mark_restored(pending.target.handle, pending.target.endpoint, pending.version_us)
+        if pending.version_us is not None and (existing.archived is not None or existing.found is None):
+            archiver.mark_restored(
+                pending.target.handle, pending.target.endpoint, pending.version_us, existing.archived
+            )
         if not existing.claimed:
             self.collisions.added(pending.target.handle, os.fsdecode(name))
         if pending.unlink is not None:

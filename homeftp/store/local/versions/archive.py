@@ -57,6 +57,8 @@ class ArchivedFile(msgspec.Struct, frozen=True, eq=False):
     found: os.stat_result
     linked: bool
     """Whether its link exists already."""
+    at_us: int
+    """The time of the version: microseconds since 1970 UTC."""
 
 
 class _Archived(msgspec.Struct, frozen=True):
@@ -189,7 +191,7 @@ class Archiver:
     def _link(
         self, handle: DirHandle, endpoint: Endpoint, name: bytes, found: os.stat_result, mount: Endpoint
     ) -> ArchivedFile:
-        for folder, file, cache_path in self._locations(handle, endpoint, mount):
+        for folder, file, cache_path, at_us in self._locations(handle, endpoint, mount):
             try:
                 self._system.link(name, file, source_dir=handle.fd, target_dir=folder.fd)
             except FileExistsError:
@@ -197,18 +199,18 @@ class Archiver:
             except OSError as error:
                 if error.errno not in NO_LINK:
                     raise
-                return ArchivedFile(folder, file, cache_path, mount, found, linked=False)
+                return ArchivedFile(folder, file, cache_path, mount, found, linked=False, at_us=at_us)
             linked = os.stat(file, dir_fd=folder.fd, follow_symlinks=False)
             if linked.st_ino != found.st_ino or not same_content(found, linked):
                 os.unlink(file, dir_fd=folder.fd)
                 raise Changed(f"{display_path(endpoint)} has changed on the server: compare again")
-            return ArchivedFile(folder, file, cache_path, mount, linked, linked=True)
+            return ArchivedFile(folder, file, cache_path, mount, linked, linked=True, at_us=at_us)
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
     def _locations(
         self, handle: DirHandle, endpoint: Endpoint, mount: Endpoint, at_us: int | None = None
-    ) -> Iterator[tuple[DirHandle, bytes, str]]:
-        """Possible locations for a version: the folder, the name in it, and the folder as a cache key.
+    ) -> Iterator[tuple[DirHandle, bytes, str, int]]:
+        """Possible locations for a version: the folder, the name in it, the folder as a cache key, and the time.
 
         The first one has the time `at_us`, if that is given.
         """
@@ -218,7 +220,7 @@ class Archiver:
             folders, file = version_path(names, time_us)
             folder = self._folder(mount, folders, handle.same_mount)
             self._changed[folder.fd] = folder
-            yield folder, file, self._folders.cache_path(mount, folders)
+            yield folder, file, self._folders.cache_path(mount, folders), time_us
 
     def move(
         self,
@@ -255,10 +257,10 @@ class Archiver:
         mount: Endpoint,
         at_us: int | None,
     ) -> None:
-        for folder, file, cache_path in self._locations(handle, endpoint, mount, at_us):
+        for folder, file, cache_path, time_us in self._locations(handle, endpoint, mount, at_us):
             with contextlib.suppress(FileExistsError):
                 self._system.rename_new(name, file, source_dir=handle.fd, target_dir=folder.fd)
-                archived = ArchivedFile(folder, file, cache_path, mount, found, linked=True)
+                archived = ArchivedFile(folder, file, cache_path, mount, found, linked=True, at_us=time_us)
                 self._archived.append(_Archived(endpoint, found, archived))
                 return
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
@@ -291,17 +293,24 @@ class Archiver:
             raise
         return self._folders.cache_path(mount, folders), file
 
-    def mark_restored(self, handle: DirHandle, endpoint: Endpoint, version_us: int) -> None:
+    def mark_restored(
+        self, handle: DirHandle, endpoint: Endpoint, version_us: int, replaced: ArchivedFile | None
+    ) -> None:
         """Mark that the version of that time was just put back in its open directory. Raises nothing.
 
-        Where no mark can be made, the history only knows less. None is made durable: a mark that a power cut takes was
-        not needed by the file, which is there.
+        `replaced` is the version of the file that it replaced: of the time between the two contents nobody may think
+        that nothing was there, so the mark has the next microsecond. None: nothing was there. Where no mark can be
+        made, the history only knows less. None is made durable: a mark that a power cut takes was not needed by the
+        file, which is there.
         """
         with contextlib.suppress(OSError):
             if not self._archive.can_mark(handle, endpoint):
                 return
             mount = self._folders.mount_of(handle, endpoint.parent)
-            for folder, file, _ in self._locations(handle, endpoint, mount):
+            at_us = None if replaced is None else replaced.at_us + 1
+            for folder, file, _, time_us in self._locations(handle, endpoint, mount, at_us):
+                if at_us not in (None, time_us):
+                    return  # that microsecond has something, from before the clock was set back
                 with contextlib.suppress(FileExistsError):
                     mark_restored(folder.fd, file, version_us)
                     self._archive.mark_made(mount, endpoint)

@@ -86,10 +86,14 @@ class VersionArchive:
         """Folders, by file system and names, that have a new child folder which may not survive a power cut yet."""
 
     def next_time_us(self) -> int:
-        """The time of the next version, in microseconds since 1970: unique, even if the clock is set back."""
+        """The time of the next version, in microseconds since 1970: unique, even if the clock is set back.
+
+        Nothing else gets the microsecond after it, which is for the mark of what replaced that file.
+        """
         with self.lock:
-            self._last_us = max(time.time_ns() // 1000, self._last_us + 1)
-            return self._last_us
+            next_us = max(time.time_ns() // 1000, self._last_us + 1)
+            self._last_us = next_us + 1
+            return next_us
 
     def free_space_for(self, actor: Actor, mount: Endpoint, version_dir: VersionDir, size: int) -> bool:
         """Free space for a version of `size` bytes; False if none is kept, or it exceeds the limit for all versions.

@@ -69,10 +69,15 @@ class HistoryControls(ControlCase):
         self.assert_caught("test_at", telling(lambda each: structs.replace(each, made_us=2**63)))
 
     def test_restorations(self) -> None:
-        """Nothing of what was put back, the newest first, and all of it whatever time is asked for."""
+        """Nothing of what was put back, the newest first, a moment late, and all of it whatever time is asked for."""
 
         forgetful = telling(lambda each: structs.replace(each, restored=()))
         newest_first = telling(lambda each: structs.replace(each, restored=each.restored[::-1]))
+        late = telling(
+            lambda each: structs.replace(
+                each, restored=tuple(structs.replace(one, at_us=one.at_us + 1) for one in each.restored)
+            )
+        )
 
         class AllOfThem(MemoryStore):
             def timelines(
@@ -82,8 +87,9 @@ class HistoryControls(ControlCase):
                 for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
                     yield [structs.replace(each, restored=whole[each.name]) for each in page]
 
-        for wrong in (forgetful, newest_first, AllOfThem):
+        for wrong in (forgetful, newest_first, late, AllOfThem):
             self.assert_caught("test_put_back", wrong)
+        self.assert_caught("test_same_put_back", late)
 
     def test_opening(self) -> None:
         """The current file in place of the version."""

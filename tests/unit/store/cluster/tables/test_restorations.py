@@ -18,10 +18,11 @@ FUTURE = 2**60
 class RestorationsTests(ClusterCase):
     """Rows."""
 
-    def insert(self, *restored: tuple[Names, int]) -> None:
+    def insert(self, *restored: tuple[Names, int], replaced: bool = False) -> None:
         """Add what was put back."""
         share = self.context.share.id
-        self.context.database.transact(lambda transaction: restorations.insert(transaction, share, restored))
+        rows = [(names, version_us, replaced) for names, version_us in restored]
+        self.context.database.transact(lambda transaction: restorations.insert(transaction, share, rows))
 
     def found(self, *names: str, since_us: int = 0, hidden: tuple[str, ...] = ()) -> list[tuple[str, int]]:
         """The paths and the times of versions beneath a path."""
@@ -44,6 +45,13 @@ class RestorationsTests(ClusterCase):
         database.transact(lambda transaction: versions.insert(transaction, share, [(("a",), FILE, None)]))
         newest = versions.find(database, share, ("a",), None)
         self.assertEqual(newest and newest.at_us, FUTURE + 3, "a version is later, too")
+
+    def test_replaced(self) -> None:
+        """What took the place of a file came right after the version of that, and not when that was written down."""
+        database, share = self.context.database, self.context.share.id
+        database.transact(lambda transaction: versions.insert(transaction, share, [(("a",), FILE, 7)]))
+        self.insert((("a",), 3), replaced=True)
+        self.assertEqual([each for _, each in self.rows()], [Restoration(8, 3)])
 
     def rows(self) -> list[tuple[str, Restoration]]:
         """All of them."""

@@ -57,6 +57,44 @@ class RestoreTests(VersionsCase):
         self.assertEqual(says, f"homeftp restored the version of {version.at_us}")
         self.assertEqual([each.size for each in self.versions(store)], [3])
 
+    def test_mark_time(self) -> None:
+        """However long a restore takes, no moment of it seems to be one at which the file was not there."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "file.txt", content)
+        (version,) = self.versions(store)
+
+        def wait(fd: int) -> None:
+            moments.append(time.time_ns() // 1000)
+
+        moments: list[int] = []
+        with mock.patch.object(os, "fsync", wait):
+            store.restore(parse("file.txt"), version.at_us, None)
+        history = store.history()
+        assert history is not None and moments
+        (timeline,) = [each for page in history.timelines(parse("file.txt")) for each in page]
+        (restored,) = timeline.restored
+        self.assertEqual(restored.at_us, timeline.versions[-1].at_us + 1)
+        self.assertNotIn(None, [timeline.at(each) for each in moments])
+
+    def test_same_content(self) -> None:
+        """Where the file that is replaced does not become a version, its time is not told as one of nothing."""
+        store = self.store()
+        for number, content in enumerate((b"one", b"two", b"one")):
+            self.put(store, "file.txt", content, mtime_us=number)
+        store.restore(parse("file.txt"), self.versions(store)[-1].at_us, sha(b"one"))
+        self.assertEqual((self.contents(), self.marks()), ([b"two"], {}))
+
+    def test_taken_time(self) -> None:
+        """Where the time of a mark is taken there is none: at a later one it would tell of a gap."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "file.txt", content)
+        with mock.patch("homeftp.store.local.versions.archive.mark_restored", side_effect=FileExistsError) as marked:
+            store.restore(parse("file.txt"), None, None)
+        self.assertEqual((marked.call_count, self.marks()), (1, {}))
+        self.assertEqual((self.content("file.txt"), self.contents()), (b"one", [b"two"]))
+
     def test_long_name(self) -> None:
         """What has no space in the name of a version has a folder, and its mark as well."""
         store, name = self.store(), f"{'n' * 250}.txt"
