@@ -18,7 +18,7 @@ import msgspec
 
 from homeftp.config import KIB
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Changed
+from homeftp.errors import Changed, Refusal
 from homeftp.hashing.filehash import same_content
 from homeftp.hashing.hashcache import CONTENT, CachedHash, HashCache
 from homeftp.model import Actor
@@ -298,12 +298,11 @@ class Archiver:
     ) -> None:
         """Mark that the version of that time was just put back in its open directory. Raises nothing.
 
-        `replaced` is the version of the file that it replaced: of the time between the two contents nobody may think
-        that nothing was there, so the mark has the next microsecond. None: nothing was there. Where no mark can be
-        made, the history only knows less. None is made durable: a mark that a power cut takes was not needed by the
-        file, which is there.
+        `replaced` is the version of the file that it replaced. The mark has the microsecond after it, as one of the two
+        contents was there at any time. None: nothing was there. Where no mark can be made, the history only knows less.
+        None is made durable: a mark that a power cut takes was not needed by the file, which is there.
         """
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, Refusal):
             if not self._archive.can_mark(handle, endpoint):
                 return
             mount = self._folders.mount_of(handle, endpoint.parent)
