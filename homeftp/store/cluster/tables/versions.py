@@ -24,16 +24,41 @@ _CHUNK = 1000
 """Versions that one statement gives."""
 
 _INSERT = """
+WITH gone AS MATERIALIZED (SELECT path, at_us FROM removed WHERE share = %s)
 INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us)
 SELECT %s, a.path,
     greatest(coalesce(a.at_us, now_us()),
         (SELECT max(v.at_us) + 1 FROM version v WHERE v.share = %s AND v.path = a.path),
-        (SELECT max(r.at_us) + 1 FROM restored r WHERE r.share = %s AND r.path = a.path))
+        (SELECT max(r.at_us) + 1 FROM restored r WHERE r.share = %s AND r.path = a.path),
+        (SELECT max(g.at_us) + 1 FROM gone g WHERE starts_with(a.path || %s, g.path || %s)))
     + row_number() OVER (PARTITION BY a.path ORDER BY a.no) - 1,
     a.mtime_us, a.mode, a.size, a.hash, a.content, a.made_us, a.found, a.checked_us
 FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::integer[], %b::bigint[], %b::bytea[], %b::bigint[],
     %b::bigint[], %b::bytea[], %b::bigint[]) WITH ORDINALITY
     AS a (path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us, no)
+"""
+
+_INSERT_REMOVED = """
+INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us)
+SELECT %s, a.path, coalesce(
+        (SELECT v.at_us + 1 FROM version v WHERE v.share = %s AND v.path = a.path AND v.at_us >= a.at_us
+            AND EXISTS (SELECT 1 FROM version w WHERE w.share = v.share AND w.path = v.path AND w.at_us = a.at_us)
+            AND NOT EXISTS (SELECT 1 FROM version w WHERE w.share = v.share AND w.path = v.path
+                AND w.at_us = v.at_us + 1)
+            ORDER BY v.at_us LIMIT 1),
+        a.at_us),
+    a.mtime_us, a.mode, a.size, a.hash, a.content, a.made_us, a.found, a.checked_us
+FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::integer[], %b::bigint[], %b::bytea[], %b::bigint[],
+    %b::bigint[], %b::bytea[], %b::bigint[])
+    AS a (path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us)
+"""
+"""The time, or the first one after it that the path has no version of: imported ones have any time."""
+
+_LAST = """
+SELECT max(a.at_us) FROM (
+    SELECT path, at_us FROM version WHERE share = %s AND at_us >= %s
+    UNION ALL SELECT path, at_us FROM restored WHERE share = %s AND at_us >= %s
+) a WHERE a.path = %s OR a.path >= %s AND a.path < %s
 """
 
 _ADD = """
@@ -52,7 +77,26 @@ _BENEATH = "v.share = %s AND (v.path = %s OR v.path >= %s AND v.path < %s)"
 
 
 def insert(transaction: Transaction, share: int, kept: Sequence[tuple[Names, FileRow, int | None]]) -> None:
-    """Add versions, replaced or removed at a time, or now: each later than all others of its path."""
+    """Add versions, replaced or removed at a time, or now: each later than all others of its path.
+
+    Later than those, too, that removed directories are about to have there.
+    """
+    if kept:
+        given = [share, share, share, share, SEPARATOR, SEPARATOR]
+        transaction.execute(_INSERT, [*given, *_columns(kept)])
+
+
+def insert_removed(transaction: Transaction, share: int, at_us: int, kept: Sequence[tuple[Names, FileRow]]) -> None:
+    """Add versions of what was removed with a directory at a time: its path may have been used again since.
+
+    There are no two of one path.
+    """
+    if kept:
+        columns = _columns([(names, file, at_us) for names, file in kept])
+        transaction.execute(_INSERT_REMOVED, [share, share, *columns])
+
+
+def _columns(kept: Sequence[tuple[Names, FileRow, int | None]]) -> list[list[object]]:
     rows = [
         (
             *(path_text(names), at_us, file.mtime_us, file.mode, file.size, digest_of(file.hash)),
@@ -60,8 +104,14 @@ def insert(transaction: Transaction, share: int, kept: Sequence[tuple[Names, Fil
         )
         for names, file, at_us in kept
     ]
-    if rows:
-        transaction.execute(_INSERT, [share, share, share, *(list(column) for column in zip(*rows, strict=True))])
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def last(queries: IQueries, share: int, names: Names, since_us: int) -> int | None:
+    """The time of the last version, or restoration, at a path and beneath it, if it is a time or later."""
+    since = (share, since_us)
+    (found,) = queries.row(_LAST, (*since, *since, *path_range(names)))
+    return None if found is None else int(found)
 
 
 def add(transaction: Transaction, share: int, kept: Sequence[tuple[Names, int, FileRow]]) -> None:

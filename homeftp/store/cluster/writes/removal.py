@@ -25,6 +25,7 @@ from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.cluster.tables.removals import Removal
 from homeftp.store.cluster.writes.committer import ClusterCommitter
 from homeftp.store.cluster.writes.transactions import KindChanged, change_by_kind
+from homeftp.store.cluster.writes.workspace import Workspace
 from homeftp.store.policy import limits, wording
 
 STEP = 500
@@ -59,12 +60,20 @@ def remove(
 
 def _detach(committer: ClusterCommitter, endpoint: Endpoint, node: NodeRow, actor: Actor) -> Removal:
     workspace = committer.workspace
-    removal = Removal(node.id, endpoint.parts, workspace.now_us)
+    removal = Removal(node.id, endpoint.parts, _time(workspace, endpoint.parts))
     workspace.detach(endpoint)
     usage.forget_beneath(workspace.transaction, workspace.context.share.id, endpoint.parts)
     removals.insert(workspace.transaction, workspace.context.share.id, removal)
     workspace.changes.append(Change("delete", "directory", endpoint, actor))
     return removal
+
+
+def _time(workspace: Workspace, names: Names) -> int:
+    """The time of a removal: now, and later than all that happened there before, whatever the clock was then."""
+    transaction, share = workspace.transaction, workspace.context.share.id
+    last_us = versions.last(transaction, share, names, workspace.now_us)
+    times: list[int] = [each.at_us + 1 for each in removals.overlapping(transaction, share, names)]
+    return max(workspace.now_us, 0 if last_us is None else last_us + 1, *times)
 
 
 def finish(context: ClusterContext, names: Names, hidden: FolderSet = NO_FOLDERS) -> Iterator[None]:
@@ -151,8 +160,8 @@ class _RemovalStep:
 
     def _keep(self, names: Names, files: Sequence[NodeRow]) -> None:
         if self.context.keeps_versions:
-            kept = [((*names, node.name), node, self.removal.at_us) for node in files]
-            versions.insert(self.transaction, self.context.share.id, kept)
+            kept = [((*names, node.name), node) for node in files]
+            versions.insert_removed(self.transaction, self.context.share.id, self.removal.at_us, kept)
         else:
             contents.drop(self.transaction, [node.content for node in files if node.content is not None])
             self.charged += (((*names, node.name), -usage.cost(node.size)) for node in files)

@@ -35,6 +35,20 @@ class VersionsTests(ClusterCase):
         self.insert((("c",), None))
         self.assertGreater(self.found("c")[0][1], 10**15)
 
+    def test_removed_with_a_directory(self) -> None:
+        """A version of a directory that was removed has the time of that, whatever came later, if it is free."""
+        for kept in ((("a",), 10), (("b",), 20), (("b",), 21), (("b",), 23), (("c",), 30), (("c", "x"), 40)):
+            self.insert(kept)
+        database, share = self.context.database, self.context.share.id
+        rows = [((name,), FILE) for name in "abcd"]
+        database.transact(lambda transaction: versions.insert_removed(transaction, share, 20, rows))
+        expected = {"a": [10, 20], "b": [20, 21, 22, 23], "c": [20, 30], "c/x": [40], "d": [20]}
+        found = [(path, at_us) for path, times in expected.items() for at_us in times]
+        self.assertEqual(self.found(newest_first=False), found)
+        database.transact(lambda transaction: versions.insert_removed(transaction, share, 20, []))
+        self.assertEqual([versions.last(database, share, (name,), 30) for name in "cbx"], [40, None, None])
+        self.assertIsNone(versions.last(database, share, ("c",), 41))
+
     def test_beneath(self) -> None:
         """What is at and beneath a path, and nothing beside it, in either order, and from a time on."""
         self.insert((("d",), 1), (("d", "x"), 2), (("d x",), 3), (("d-x", "y"), 5))

@@ -7,14 +7,16 @@ from typing import Any
 from unittest import mock
 
 from homeftp.cluster.database import Database
-from homeftp.config import Retention
+from homeftp.config import DAY, Retention
 from homeftp.endpoint import ROOT, FolderSet, parse
 from homeftp.errors import Busy, NotFound
+from homeftp.hashing.filehash import hash_bytes
 from homeftp.history.changes import VersionId
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import SERVER
+from homeftp.model import SECOND_US, SERVER
 from homeftp.store.cluster.history import ClusterHistory
 from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.tables import contents
 from homeftp.store.cluster.writes import removal
 from tests.support.clustercase import ClusterCase
 
@@ -142,6 +144,53 @@ class RemovalTests(ClusterCase):
         self.store.maintain()
         self.assertEqual(self.names(), ["d", "d/a", "d/a/000.txt"])
         self.assertEqual([version.size for version in self.kept("d/a/000.txt")], [3, 7])
+        self.assert_sound()
+
+    def past(self, path: str, *times: int) -> list[str | None]:
+        """The hashes of a path at some times."""
+        (timeline,) = [each for page in self.history().timelines(parse(path)) for each in page]
+        found = [timeline.at(each) for each in times]
+        return [None if each is None else each.hash for each in found]
+
+    def test_replaced_meanwhile(self) -> None:
+        """A file made anew and replaced before the removal is finished is the newest version, and the past is right."""
+        path = MORE[-1]
+        self.write(*MORE)
+        self.removed_by_a_killed_server()
+        between_us = contents.now_us(self.context.database)
+        self.write(path, content=b"new")
+        new_us = contents.now_us(self.context.database)
+        self.write(path, content=b"newer")
+        self.assertEqual(self.past(path, between_us, new_us), [None, hash_bytes(b"new")])
+        self.assertEqual([version.size for version in self.kept(path)], [3, 7])
+        self.assertEqual(len({version.at_us for version in self.kept() if version.size == 7}), 1)
+        self.store.restore(parse(path), None, None)
+        self.assertEqual(self.content(path), b"new")
+        self.assert_sound()
+
+    def test_removed_twice(self) -> None:
+        """Of two removals of a path the one that is finished first may be the later one."""
+        self.write(*MORE)
+        self.removed_by_a_killed_server()
+        self.write(MORE[-1], content=b"new")
+        self.assertEqual(sum(self.store.remove(parse("d"), None, True)), 4)
+        self.assertEqual([version.size for version in self.kept(MORE[-1])], [3, 7])
+        self.assert_sound()
+
+    def test_clock_set_back(self) -> None:
+        """Versions are in the order in which they were made, though the database's clock was set back between them."""
+        path, day_us = MORE[-1], int(DAY * SECOND_US)
+        self.write(*MORE)
+        self.write(path, content=b"second")
+        self.cluster.execute("UPDATE version SET at_us = at_us + %s", day_us)
+        self.removed_by_a_killed_server()
+        query = "SELECT (SELECT max(at_us) FROM version) - min(at_us) FROM removed"
+        self.assertEqual(self.cluster.execute(query), [(0,)], "it was later than the last version before it")
+        self.write(path, content=b"the third")
+        self.cluster.execute("UPDATE removed SET at_us = at_us + %s", day_us)
+        self.write(path, content=b"fourth, and last")
+        self.assertEqual(sum(self.store.remove(parse("d"), None, True)), 4)
+        self.assertEqual([version.size for version in self.kept(path)], [16, 9, 6, 7])
         self.assert_sound()
 
     def test_without_versions(self) -> None:
