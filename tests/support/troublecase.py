@@ -6,7 +6,7 @@ import itertools
 import ssl
 import threading
 import time
-from typing import Callable, Mapping
+from typing import Callable, Mapping, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -72,10 +72,12 @@ class TroubleCase(SynchronousTestCase):
         """Start it."""
         self.database, self.bucket = self.start_database(), object_server()
         self.env = self.bucket.environment()
-        url, objects = self.create(), f"{self.bucket.bucket('tests')}/{id(self)}"
+        self.url = url = self.create()
+        objects = f"{self.bucket.bucket('tests')}/{id(self)}"
         self.command("cluster", "init", url, "--objects", objects)
         self.env |= self.on_the_way()
-        options = ("--objects", objects, "--no-announce")
+        self.objects = objects
+        options = ("--objects", objects, "--no-announce", *self.more_options())
         self.server = ServerProcess(*options, root=url, env=self.env, program=SERVE, account=False)
         self.addCleanup(self.server.end)
         self.command("account", "add", "ann", "--password-stdin", "--state", self.server.state, input=PASSWORD + "\n")
@@ -92,6 +94,10 @@ class TroubleCase(SynchronousTestCase):
     def on_the_way(self) -> dict[str, str]:
         """Variables by which the server reaches the bucket in another way than directly."""
         return {}
+
+    def more_options(self) -> Sequence[str]:
+        """More options of the server."""
+        return ()
 
     def command(self, *arguments: str, input: str = "") -> None:
         """Run a command that has to succeed."""

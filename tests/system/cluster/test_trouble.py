@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import tempfile
 from functools import partial
+from typing import Sequence
 
 import psycopg
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.migrations import migrate
+from homeftp.cluster.objects import open_bucket
 from homeftp.config import MIB
 from homeftp.errors import NoSpace
+from homeftp.interfaces.store import StoreOptions
 from homeftp.status import Status
+from homeftp.store.cluster.factory import open_cluster
 from tests.support import engines
 from tests.support.ceph import Ceph
 from tests.support.mounts import memory, run
 from tests.support.processes import PASSWORD
+from tests.support.scraping import Scraper
+from tests.support.socketpaths import socket_path
 from tests.support.troublecase import CLOSED, REQUESTS, TRY_AGAIN, Answers, Ask, TroubleCase, asking
 from tests.support.waiting import wait_until
 
@@ -67,6 +73,37 @@ class TroubleTests(TroubleCase):
         answers |= self.frozen(self.database)
         for name, (_, status) in answers.items():
             self.assertIn(status, (*TRY_AGAIN, *((CLOSED, Status.OK) if name == "a read" else ())), answers)
+
+
+class ReplacedBucketTests(TroubleCase):
+    """The bucket is emptied while the server runs, as where its engine was started again on an empty folder."""
+
+    def more_options(self) -> Sequence[str]:
+        """The health can be asked for."""
+        self.path = socket_path(self)
+        return ("--metrics", f"unix:{self.path}")
+
+    def test_emptied(self) -> None:
+        """Nothing is damaged, nothing is taken, and the health says so, until the right bucket is there again."""
+        self.lay()
+        health, bucket = Scraper(self.path), open_bucket(self.objects, self.env)
+        sizes = {name: size for page in bucket.list() for name, size in page}
+        kept = {name: bucket.get(name, 0, size) for name, size in sizes.items()}
+        self.assertTrue(health.healthy())
+        bucket.delete(sorted(kept))
+        for name in ("read", "verify"):
+            self.assertEqual(REQUESTS[name](self.one), Status.BUSY, name)
+        wait_until(lambda: not health.healthy())
+        self.assertEqual(REQUESTS["write"](self.one), Status.FORBIDDEN)
+        self.assertEqual(list(bucket.list()), [])
+        for name, content in kept.items():
+            bucket.create(name, content)
+        wait_until(health.healthy)
+        for name in ("read", "write"):
+            wait_until(lambda name=name: REQUESTS[name](self.one) == Status.OK)  # type: ignore[misc]
+        reader = open_cluster(self.url, bucket, StoreOptions())
+        self.addCleanup(reader.close)
+        self.assertEqual(list(reader.damaged()), [])
 
 
 class FullTests(SynchronousTestCase):

@@ -6,7 +6,6 @@ import uuid
 
 from twisted.internet.task import Clock
 
-from homeftp.cluster.objects import Bucket
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, Damaged, Forbidden
 from homeftp.store.cluster.upkeep.guard import LOOK_SECONDS, guard_bucket
@@ -34,7 +33,7 @@ class GuardTests(ClusterCase):
 
     def fill(self, kept: dict[str, bytes]) -> None:
         """Let it be as it was."""
-        Bucket.delete(self.bucket, sorted(self.objects()))
+        self.bucket.delete(sorted(self.objects()))
         for name, content in kept.items():
             self.bucket.create(name, content)
 
