@@ -137,6 +137,20 @@ def knows_any(queries: IQueries, objects: Sequence[str]) -> bool:
     return bool(queries.row(query, (list(objects), list(objects)))[0])
 
 
+def keeps_most(queries: IQueries, objects: Sequence[str], count: int) -> bool:
+    """Whether the first objects of a bucket, by name, are at least half of those up to the last that parts name.
+
+    `count`: how many of these are looked at, at most.
+    """
+    query = (
+        "SELECT count(*), count(*) FILTER (WHERE n.object = ANY(%b::text[])) FROM ("
+        "SELECT object FROM part WHERE object <= %s OR %s GROUP BY object ORDER BY object LIMIT %s) n"
+    )
+    is_whole = len(objects) < count
+    needed, kept = queries.row(query, (list(objects), max(objects), is_whole, count))
+    return bool(2 * kept >= needed)
+
+
 def has_objects(queries: IQueries) -> bool:
     """Whether any content of this database has bytes in a bucket."""
     return bool(queries.row("SELECT EXISTS (SELECT 1 FROM part)")[0])

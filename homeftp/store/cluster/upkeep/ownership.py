@@ -41,6 +41,11 @@ _LOST = (
     "the right bucket answer again. If it was lost, let homeftp use this one with: homeftp cluster init"
 )
 
+_LACKING = (
+    "the bucket does not say that it is this database's, and lacks most of its files: is its URL right? If they were "
+    "lost, let homeftp use this one with: homeftp cluster init"
+)
+
 
 def find_foreign(database: Database, bucket: Bucket) -> str | None:
     """Why a bucket is not this database's, nor may become it by itself; None where it is, or may.
@@ -93,8 +98,10 @@ def _why_not(database: Database, bucket: Bucket, holder: str | None, *, anew: bo
     if holder is not None:
         return None if holder in collected.owners(database) else _FOREIGN
     there = _some_objects(bucket)
+    if there and not collected.knows_any(database, there):
+        return _UNKNOWN
     if there:
-        return None if collected.knows_any(database, there) else _UNKNOWN
+        return None if anew or collected.keeps_most(database, there, _SAMPLE) else _LACKING
     return None if anew or not collected.has_objects(database) else _EMPTY
 
 

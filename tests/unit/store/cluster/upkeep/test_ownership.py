@@ -215,6 +215,22 @@ class OwnershipTests(ClusterCase):
         store.write_many([(request("b.txt", size=1), b"b")])
         self.assertEqual(len([name for page in empty.list() for name, _ in page]), 2)
 
+    def test_lacking(self) -> None:
+        """Nor is one with a few of its files, which came when the others were lost already; with half of them it is."""
+        self.write("b.txt")
+        self.write("c.txt")
+        lost = {name: self.cluster.bucket.get(name, 0, len(b"content")) for name in self.objects()}
+        self.cluster.bucket.delete([OWNER, *lost])
+        self.write("d.txt")
+        self.assertIn("lacks most", find_foreign(self.context.database, self.cluster.bucket) or "")
+        self.assertRaises(Forbidden, expect_own, self.context.database, self.cluster.bucket)
+        self.assertRaises(Forbidden, self.store.maintain)
+        name = min(lost)
+        self.cluster.bucket.create(name, lost[name])
+        expect_own(self.context.database, self.cluster.bucket)
+        self.cluster.bucket.delete([OWNER, name])
+        expect_own(self.context.database, self.cluster.bucket, anew=True)
+
     def test_at_once(self) -> None:
         """Of two databases that find the same bucket without an owner one gets it, and the other one is refused."""
         empty = memory_bucket()
