@@ -45,13 +45,20 @@ def _fields(conflict: Conflict) -> dict[str, Any]:
 
 
 def _print_conflict(conflict: Conflict) -> None:
-    print(printable(conflict.original_name))
+    print(printable(conflict.original_name or conflict.copy.name))
     for words, file in (("original", conflict.original), ("copy", conflict.copy)):
         if file is None:
-            print(f"  {words:8}  {'is not a file now' if conflict.is_in_the_way else 'is gone'}")
+            print(f"  {words:8}  {_absence(conflict)}")
             continue
         name = f"  {printable(file.name.rpartition('/')[2])}" if file is conflict.copy else ""
         print(f"  {words:8}  {format_size(file.size):>9}  {format_time(file.mtime_us)}{name}")
+
+
+def _absence(conflict: Conflict) -> str:
+    """Why no original can be shown."""
+    if conflict.original_name is None:
+        return "is not known: the copy's name may have been cut. Rename or delete the copy"
+    return "is not a file now" if conflict.is_in_the_way else "is gone"
 
 
 def resolve(options: argparse.Namespace) -> Exit:

@@ -15,7 +15,7 @@ from homeftp.client.files.model import FileStat
 from homeftp.client.sync.local.marker import read_marker
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
-from homeftp.client.sync.naming.copynames import cut_original, original_name
+from homeftp.client.sync.naming.copynames import may_be_cut, original_name
 from homeftp.endpoint import RESERVED
 from homeftp.errors import OperatorError
 from homeftp.syscalls import System
@@ -29,8 +29,9 @@ class Conflict(NamedTuple):
 
     copy: FileStat
     original: FileStat | None
-    """The file that has the name now; None where there is none any more."""
-    original_name: str
+    """The file that has the name now; None where there is none any more, and where its name is not known."""
+    original_name: str | None
+    """None where it is not known, since the name of the copy may have been cut."""
     is_in_the_way: bool = False
     """Whether something that is not a file, such as a folder, has the name now."""
 
@@ -53,9 +54,9 @@ def find_conflicts(folder: str) -> Iterator[Conflict]:
 
 
 def _conflict(copy: FileStat, top: str, original: str, inside: str) -> Conflict:
+    if may_be_cut(os.path.basename(copy.path)):
+        return Conflict(copy, None, None)
     found = _stat(top, original, inside)
-    if found is None and (longer := cut_original(os.path.basename(copy.path), os.listdir(top))) is not None:
-        original, found = longer, _stat(top, longer, inside)
     is_in_the_way = found is None and os.path.lexists(os.path.join(top, original))
     return Conflict(copy, found, _join(inside, original), is_in_the_way)
 
@@ -87,7 +88,8 @@ def synced_folder(path: str) -> str:
 def resolve_conflict(path: str, kept: Kept) -> Conflict:
     """Decide about the copy at a local path: one of the files is kept under the original's name.
 
-    The other one goes to the folder's versions. Raises `OperatorError` for what is no copy, and where it has changed.
+    The other one goes to the folder's versions. Raises `OperatorError` for what is no copy, where its original is not
+    known, and where it has changed.
     """
     folder = synced_folder(path)
     inside = os.path.relpath(os.path.dirname(os.path.abspath(path)), folder).replace(os.sep, "/")
@@ -97,6 +99,11 @@ def resolve_conflict(path: str, kept: Kept) -> Conflict:
     if original is None or copy is None:
         raise OperatorError(f"{path} is not a copy that a conflict left: homeftp sync --conflicts lists them")
     conflict = _conflict(copy, os.path.dirname(path), original, inside)
+    if conflict.original_name is None:
+        raise OperatorError(
+            f"{path} stays as it is: its name may have been cut, so the original is not known. Rename or delete the "
+            "copy yourself"
+        )
     if conflict.is_in_the_way and kept == "copy":
         raise OperatorError(
             f"{path} stays as it is: {conflict.original_name} is not a file now. Rename or delete one of them "

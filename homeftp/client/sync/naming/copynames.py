@@ -7,7 +7,7 @@ name on the wire is added to the name that it stands for, and the result is esca
 from __future__ import annotations
 
 import re
-from typing import Container, Iterable
+from typing import Container
 
 from homeftp.client.escapes import escape_name, unescape_name
 from homeftp.endpoint import MAX_NAME_BYTES
@@ -23,6 +23,9 @@ _COPY = re.compile(rf" \(conflict from [^()/]+ \d{{4}}-\d{{2}}-\d{{2}}(?: \d+)?\
 _MOST_MACHINE = 48
 """Characters of a machine's name: with four bytes each the rest of a name still fits."""
 
+_LARGEST = ":"
+"""A character that takes the most bytes on the wire: it is escaped by two of three bytes each."""
+
 
 def original_name(name: str) -> str | None:
     """The name of the file that a copy is of; None for a name that is not a copy's."""
@@ -31,20 +34,13 @@ def original_name(name: str) -> str | None:
     return None if found is None else f"{folder}{slash}{last[: found.start()]}{last[found.end() :]}"
 
 
-def cut_original(name: str, beside: Iterable[str]) -> str | None:
-    """The one of the local names `beside` a copy that it is of, where its own `name` was cut; None for none or several.
+def may_be_cut(name: str) -> bool:
+    """Whether the local name of a copy may have been cut: it has no space for one more character of any kind.
 
-    `name` is the last part of a local path.
+    Then nothing in it tells the name of the original. `name` is the last part of a path.
     """
     found = _COPY.search(name)
-    if found is None:
-        return None
-    stem, added, ends = name[: found.start()], name[found.start() :], name[found.end() :]
-    wire = escape_name(name)
-    files = (each for each in beside if original_name(each) is None)
-    longer = (each for each in files if each.startswith(stem) and each.endswith(ends) and len(each) > len(stem + ends))
-    alike = [each for each in longer if _escaped(each[: len(each) - len(ends)], added) == wire]
-    return alike[0] if len(alike) == 1 else None
+    return found is not None and _is_too_long(f"{name[: found.start()]}{_LARGEST}{name[found.start() :]}")
 
 
 def original_endpoint(name: str) -> str | None:
@@ -59,7 +55,18 @@ def is_copy_of(copy: str, name: str) -> bool:
     if original_endpoint(copy) == name:
         return True
     (folder, _, last), (around, _, long) = copy.rpartition("/"), name.rpartition("/")
-    return folder == around and cut_original(_unescaped(last), [_unescaped(long)]) is not None
+    return folder == around and _is_cut_from(_unescaped(last), _unescaped(long))
+
+
+def _is_cut_from(copy: str, name: str) -> bool:
+    """Whether a copy of the file `name` has that name if it is cut; both are the last parts of local paths."""
+    found = _COPY.search(copy)
+    if found is None or original_name(name) is not None:
+        return False
+    stem, added, ends = copy[: found.start()], copy[found.start() :], copy[found.end() :]
+    if not (name.startswith(stem) and name.endswith(ends) and len(name) > len(stem + ends)):
+        return False
+    return _escaped(name[: len(name) - len(ends)], added) == escape_name(copy)
 
 
 def copy_name(name: str, machine: str, day: str, taken: Container[str]) -> str:
@@ -91,6 +98,11 @@ def _unescaped(name: str) -> str:
 
 def _escaped(stem: str, added: str) -> str:
     """The name on the wire of a stem with what is added to it, cut as far as it is too long."""
-    while len((name := escape_name(stem + added)).encode()) > MAX_NAME_BYTES:
+    while _is_too_long(stem + added):
         stem = stem[:-1]
-    return name
+    return escape_name(stem + added)
+
+
+def _is_too_long(name: str) -> bool:
+    """Whether a local name is too long on the wire."""
+    return len(escape_name(name).encode()) > MAX_NAME_BYTES

@@ -8,6 +8,7 @@ import re
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client.sync.local.marker import FolderLock
+from homeftp.client.sync.naming.copynames import copy_name
 from tests.support.commandline import RemoteCommandCase
 
 COPY = "a (conflict from ann-laptop 2026-05-01).txt"
@@ -56,6 +57,23 @@ class ConflictsTests(RemoteCommandCase):
         self.assertTrue(os.path.exists(self.copy))
         self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "copy"), Exit.DONE)
         self.assertIn("d/a.txt is the copy now; there was no original.", self.out.getvalue())
+
+    def test_not_known(self) -> None:
+        """Where the name of the copy may have been cut no original is named, and nothing is decided."""
+        os.unlink(self.copy)
+        copy = copy_name("x" * 251 + ".txt", "m", "2026-05-01", ())
+        self.make_file(f"d/{'x' * 251}.txt", b"original")
+        path = self.make_file(f"d/{copy}", b"copy")
+        self.homeftp("sync", "--conflicts", self.here)
+        name, original, _ = self.out.getvalue().splitlines()
+        self.assertEqual(name, f"d/{copy}")
+        self.assertIn("original  is not known", original)
+        self.homeftp("sync", "--conflicts", "--json", self.here)
+        found = json.loads(self.out.getvalue())
+        self.assertEqual((found["name"], found["copy"], found["size"]), (None, f"d/{copy}", None))
+        for kept in ("copy", "original"):
+            self.assertEqual(self.homeftp("sync", "--resolve", path, "--keep", kept), Exit.USAGE)
+        self.assertTrue(os.path.exists(path))
 
     def test_folder(self) -> None:
         """A folder that has the name now is not said to be gone, and may be kept."""

@@ -56,18 +56,30 @@ class ConflictTests(QuickCase):
         self.assertEqual(list(find_conflicts(self.path)), [])
 
     def test_cut(self) -> None:
-        """A copy whose name had to be cut is one of the file with the long name, and gets that name."""
-        name = "d/" + "x" * 251 + ".txt"
-        copy = copy_name(name, "m", "2026-05-01", ())
-        for path, content in ((name, b"original"), (copy, b"copy")):
-            with open(f"{self.path}/{path}", "wb") as file:
+        """The original of a copy whose name may have been cut is not known: nothing is replaced, whatever is beside it.
+
+        The control is a copy whose name has space for one more character.
+        """
+        first, second = (f"d/{'A' * 245}-{number}.txt" for number in (1, 2))
+        copy = copy_name(first, "m", "2026-05-01", ())
+        stem = copy[2 : copy.index(" (")]
+        short = stem[:-6]
+        for name, content in ((copy, b"copy"), (second, b"other"), (f"d/{stem}.txt", b"stem")):
+            with open(f"{self.path}/{name}", "wb") as file:
                 file.write(content)
+        before = contents(self.path)
         (found,) = (each for each in find_conflicts(self.path) if each.copy.name == copy)
-        self.assertEqual(found.original_name, name)
-        self.resolve(copy, "copy")
-        self.assertEqual(contents(self.path)[name], b"copy")
-        self.assertNotIn(copy, contents(self.path))
-        self.assertEqual(versions_in(self.path), {name: b"original"})
+        self.assertEqual((found.original, found.original_name, found.is_in_the_way), (None, None, False))
+        kept: Kept
+        for kept in ("copy", "original"):
+            error = self.assertRaises(OperatorError, self.resolve, copy, kept)
+            self.assertIn("the original is not known", str(error))
+        self.assertEqual(contents(self.path), before)
+        self.assertEqual(versions_in(self.path), {})
+        fits = copy_name(f"d/{short}.txt", "m", "2026-05-01", ())
+        os.rename(f"{self.path}/{copy}", f"{self.path}/{fits}")
+        self.resolve(fits, "copy")
+        self.assertEqual(contents(self.path)[f"d/{short}.txt"], b"copy")
 
     def test_no_copy(self) -> None:
         """What is no copy, and a file in a folder that was never synced, are refused, and nothing is changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial import unittest
 
 from homeftp.client.escapes import escape_name, unescape_name
-from homeftp.client.sync.naming.copynames import copy_name, cut_original, is_copy_of, original_endpoint, original_name
+from homeftp.client.sync.naming.copynames import copy_name, is_copy_of, may_be_cut, original_endpoint, original_name
 from homeftp.endpoint import name_problem
 
 DAY = "2026-05-01"
@@ -66,17 +66,21 @@ class CopyNameTests(unittest.SynchronousTestCase):
         made = copy_name("\u201b\uff1a" * 42, "m", DAY, ())
         self.assertEqual(unescape_name(made), ":" * 37 + " (conflict from m 2026-05-01)")
 
-    def test_cut(self) -> None:
-        """The original of a copy whose name was cut is found among the names in its folder, if there is one of them."""
-        for name in ("x" * 251 + ".txt", "ä" * 127, ":" * 45):
-            wire = copy_name(escape_name(name), "m", DAY, ())
-            copy = unescape_name(wire) or wire
-            others = ["z" * 100, copy]
-            self.assertNotEqual(original_name(copy), name)
-            self.assertEqual(cut_original(copy, [*others, name]), name)
-            self.assertIsNone(cut_original(copy, others))
-            self.assertIsNone(cut_original(copy, [name, f"{name[:-6]}y{name[-5:]}"]), "it may be either")
-        self.assertIsNone(cut_original(copy_name("a.txt", "m", DAY, ()), ["a.txt", "ab.txt"]), "the control")
+    def test_may_be_cut(self) -> None:
+        """Each copy whose name was cut is known as one that may be; the control: one of a shorter name is not."""
+        for character in ("x", "\u00e4", "\u4e2d", "\U00020000", ":", "\x01", "\u201b", "."):
+            is_cut = False
+            for count in range(1, 256):
+                name = "n" + character * count + "n.txt"
+                wire = copy_name(escape_name(name), "m", DAY, ())
+                copy = unescape_name(wire) or wire
+                is_cut = is_cut or original_name(copy) != name
+                if is_cut:
+                    self.assertTrue(may_be_cut(copy), name)
+                elif len(wire.encode()) < 246:
+                    self.assertFalse(may_be_cut(copy), name)
+            self.assertTrue(is_cut, character)
+        self.assertFalse(may_be_cut("x" * 255), "no copy")
 
     def test_is_copy_of(self) -> None:
         """A copy belongs to one file in its own folder, also where its name was cut."""
