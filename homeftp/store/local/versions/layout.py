@@ -95,7 +95,7 @@ class VersionDir:
         """The bytes that the versions from before `before_us` take up, of all files or of those below a folder."""
         days = (day for day in self._days() if (start_of(day) or 0) < before_us)
         found = (each for day in days for each in self._walk((day, *below)))
-        return sum(self._cost(each.found.st_size) for each in found if each.at_us < before_us)
+        return sum(self._cost(each.size) for each in found if each.at_us < before_us)
 
     def folders_total(self, before_us: int, below: Names = ()) -> int:
         """The bytes that the folders of whole days from before `before_us` count for, all or those below a folder."""
@@ -139,7 +139,7 @@ class VersionDir:
             if alone is not None:
                 progress = True
                 count += 1
-                cost = self._cost(version.found.st_size) if alone else 0
+                cost = self._cost(version.size) if alone else 0
                 freed += cost
                 removed(version, cost)
                 if folder_removed is not None:

@@ -61,6 +61,11 @@ class VersionFile(NamedTuple):
         """Whether it is one, and not the mark of one that was put back."""
         return stat.S_ISREG(self.found.st_mode)
 
+    @property
+    def size(self) -> int:
+        """The bytes that it counts with; a mark has none, whatever its text takes up, as for a quota."""
+        return self.found.st_size if self.is_version else 0
+
 
 def version_path(names: Names, at_us: int) -> tuple[Names, bytes]:
     """The folders and the name for a version of the file `names` that was replaced at `at_us`."""

@@ -187,7 +187,7 @@ class VersionArchive:
             alone = version_dir.remove(version)
             if alone is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            cost = self._accounting.cost(version.found.st_size) if alone else 0
+            cost = self._accounting.cost(version.size) if alone else 0
             self._removed(mount, marks, None)(version, cost)
             version_dir.remove_emptied(version.folder, (), self._folder_removed(mount))
 
@@ -238,7 +238,7 @@ class VersionArchive:
             removed = self._removed(mount, self._accounting.mark(), None)
             alone = version_dir.remove(version)
             if alone is not None:
-                removed(version, self._accounting.cost(version.found.st_size) if alone else 0)
+                removed(version, self._accounting.cost(version.size) if alone else 0)
             return alone is not None
 
     def _count_anew(self, mount: Endpoint, version_dir: VersionDir) -> None:
@@ -252,7 +252,7 @@ class VersionArchive:
         total: int | None = None
         try:
             found = (each for each in version_dir.all() if not began_us <= each.at_us <= self._last_us)
-            total = sum(self._accounting.cost(each.found.st_size) for each in found)
+            total = sum(self._accounting.cost(each.size) for each in found)
         finally:
             with self.lock:
                 changes = self._changes.pop(mount)
@@ -324,11 +324,11 @@ class VersionArchive:
 
         def removed(version: VersionFile, freed: int) -> None:
             endpoint = Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in version.names)))
-            cost = self._accounting.cost(version.found.st_size)
+            cost = self._accounting.cost(version.size)
             self._add(mount, -cost)
             self._accounting.removed(endpoint, freed, marks)
             if for_actor is not None and version.is_version:
-                self._changelog.evicted(Change("evict", "version", endpoint, for_actor, old_size=version.found.st_size))
+                self._changelog.evicted(Change("evict", "version", endpoint, for_actor, old_size=version.size))
             self._subtract_removable(mount, freed)
 
         return removed

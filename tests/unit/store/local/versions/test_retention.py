@@ -9,9 +9,10 @@ import time
 from typing import Iterator
 from unittest import mock
 
-from homeftp.config import Retention
+from homeftp.config import KIB, MIB, NAME_COST, Retention
 from homeftp.endpoint import parse
 from homeftp.model import Actor, Allotment, Change
+from homeftp.store.local.versions.retention import EvictionScope
 from tests.support.storecases import VersionsCase
 from tests.support.stores import SetClock, put_of, snapshot
 from tests.support.waiting import WITHIN
@@ -92,6 +93,28 @@ class AgeTests(VersionsCase):
         self.assertEqual(len(self.marks()), 1)
         self.assertEqual(len(os.listdir(self.path(".homeftp/versions"))), 1)
         self.assertEqual((self.content("a/file.txt"), self.content("b/file.txt")), (b"one", b"one"))
+
+    def test_cost_of_marks(self) -> None:
+        """On a disk of large blocks a mark counts the same when it is made, counted anew, and removed in any way."""
+        large = os.statvfs_result((64 * KIB, 64 * KIB, *[10**6] * 6, 0, 255))
+        self.patch(os, "fstatvfs", lambda fd: large)
+        store = self.store(quota=100 * MIB, retention=Retention(seconds=DAY, percent=None, size=MIB))
+        store.maintain()
+        usage = store._writable.accounting.whole
+        self.put(store, "file.txt", b"one")
+        for removal in ("expiry", "eviction"):
+            sum(store.remove(parse("file.txt"), None, False))
+            store.restore(parse("file.txt"), None, None)
+            for _ in range(2):
+                self.assertEqual((len(self.marks()), store.usage().versions), (1, NAME_COST))
+                self.assertEqual(usage.taken(), 64 * KIB + NAME_COST)
+                usage.count()
+            if removal == "expiry":
+                self.age(2)
+                store.maintain()
+            else:
+                store._writable.archive.evict(Actor("ann"), EvictionScope(any_age=True), 1)
+            self.assertEqual((self.marks(), store.usage().versions, usage.taken()), ({}, 0, 64 * KIB))
 
     def test_last(self) -> None:
         """Not all versions of a file are removed in one step, however old they are."""
