@@ -21,6 +21,9 @@ PERMISSIONS = 0o777
 """The bits of a mode that are sent, set and compared."""
 
 
+_MOST_INODE = 2**63 - 1
+
+
 class FileStat(NamedTuple):
     """A file or directory and its stat."""
 
@@ -43,6 +46,11 @@ class FileStat(NamedTuple):
     def size(self) -> int:
         """The number of bytes of the content."""
         return self.stat.st_size
+
+    @property
+    def inode(self) -> int:
+        """A number that a file or directory keeps when it is renamed, no larger than SQLite holds."""
+        return self.stat.st_ino & _MOST_INODE
 
     @property
     def mtime_us(self) -> int:
@@ -120,6 +128,8 @@ class LocalTree:
     local_names: dict[str, str] = attrs.field(factory=dict)
     """For a name on the wire the local spelling of its last part, where that differs (Unicode form)."""
 
+    unnamed: list[FileStat] = attrs.field(factory=list)
+    """Files and folders that failed because of their names, with what is in the folders."""
     other_names: dict[str, str] = attrs.field(factory=dict)
     """The names on the wire that failed ones have by the other rule for names, with or without `--strict-names`."""
 

@@ -115,6 +115,7 @@ def read_folder(tree: LocalTree, name: str) -> None:
     tree.failed.extend(read.failed)
     tree.partials.extend(read.partials)
     tree.local_names.update(read.local_names)
+    tree.unnamed.extend(read.unnamed)
     tree.other_names.update(read.other_names)
     if name in read.plain:
         tree.plain.add(name)
@@ -300,6 +301,8 @@ def _add_selected(tree: LocalTree, prefix: str, found: _Name, file: FileStat) ->
     if last == RESERVED and kind == stat_module.S_IFDIR:
         return None  # what a sync of the folder keeps
     if not found.is_plain and not _check_name(tree, prefix, found):
+        if not is_partial_name(last):
+            tree.unnamed.append(file)
         return None
     if kind == stat_module.S_IFREG:
         tree.files[name] = file
@@ -328,6 +331,20 @@ def _check_name(tree: LocalTree, prefix: str, found: _Name) -> bool:
     if last != found.local:
         tree.local_names[name] = found.local
     return True
+
+
+def inodes_beneath(found: Sequence[FileStat]) -> Mapping[int, str]:
+    """The inodes of these files, and of the files in these folders, each with the name of the one that it is in."""
+    inodes = {}
+    for each in found:
+        if each.is_file:
+            inodes[each.inode] = each.name
+        for folder, _, names in os.walk(each.path):
+            for name in names:
+                path = os.path.join(folder, name)
+                with contextlib.suppress(OSError):
+                    inodes[FileStat(name, path, os.lstat(path)).inode] = each.name
+    return inodes
 
 
 def scan_names(folder: str, names: Sequence[str], *, strict_names: bool) -> LocalTree:

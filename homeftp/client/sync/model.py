@@ -181,6 +181,8 @@ class SyncTree:
     """Links whose targets are in their place. Nothing is changed at or beneath them on this side."""
     partial: Collection[str] = ()
     """The directories that hold something that is left out, so that they stay."""
+    unnamed: Mapping[int, str] = attrs.field(factory=dict)
+    """The inodes of files whose names cannot be sent, or are in such folders, each with the opaque name."""
     mounts: Collection[str] = ()
     """Directories that are on another disk than the one around them."""
     folding: Collection[str] = ()

@@ -93,15 +93,21 @@ def make_plan(
     opaque: Mapping[str, Unsynced] = {**there.opaque, **here.opaque}
     while True:
         plan, builder = _plan_without(opaque, base, inodes, here, there, options, permitted, unchanged_files, mergeable)
-        if not (here.folding or there.folding) or not plan.actions:
+        if not plan.actions:
             return plan
-        from homeftp.client.sync.naming.clashes import find_clashes
+        left_out: Mapping[str, Unsynced] = {}
+        if here.folding or there.folding:
+            from homeftp.client.sync.naming.clashes import find_clashes
 
-        sides = {Side.HERE: builder.here, Side.THERE: builder.there}
-        clashes = find_clashes(builder.base, sides, unchanged or NameSet(), plan.actions, folds)
-        if clashes.keys() <= opaque.keys():  # none, or what the side has to refuse: it would be the same plan again
+            sides = {Side.HERE: builder.here, Side.THERE: builder.there}
+            left_out = find_clashes(builder.base, sides, unchanged or NameSet(), plan.actions, folds)
+        if opaque and any(action.act is Act.DELETE for action in plan.actions):
+            from homeftp.client.sync.naming.leftnames import moved_to_opaque
+
+            left_out = {**left_out, **moved_to_opaque(base, inodes, here, there, opaque)}
+        if left_out.keys() <= opaque.keys():  # none, or what the side has to refuse: it would be the same plan again
             return plan
-        opaque = {**opaque, **clashes}
+        opaque = {**opaque, **left_out}
 
 
 def _plan_without(

@@ -40,7 +40,7 @@ from homeftp.client.sync.steps import (
     split_deletions,
     without_unnamed,
 )
-from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
+from homeftp.client.sync.trees import BothSides, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import ResultFilter, TransferObserver
@@ -236,7 +236,7 @@ class _Sync:
             await self._run(self._context.system.release_memory)
         tree = await scan_if_exists(self._context, pair.local, self._request.selection)
         found = chain(tree.directories.items(), tree.files.items())
-        await self._run(self._archive.record_inodes, pair, ((name, inode_of(each)) for name, each in found if name))
+        await self._run(self._archive.record_inodes, pair, ((name, each.inode) for name, each in found if name))
         return tree
 
     async def _begin(self, client: Client, pair: SyncPair) -> None:

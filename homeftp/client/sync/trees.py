@@ -23,6 +23,7 @@ from homeftp.client.files.hashes import known_hashes
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree, file_table
 from homeftp.client.files.names import folding_disks
 from homeftp.client.files.read import Content, ReadRequest, read_many
+from homeftp.client.files.scan import inodes_beneath
 from homeftp.client.plan.listing import RemoteListing, entry_table, select
 from homeftp.client.plan.local import scanner
 from homeftp.client.plan.spelling import spell
@@ -66,9 +67,6 @@ _LOOKED_UP = 16 * 1024
 
 _LEAST_UNCHANGED = 0.5
 """Where a smaller part of the files is unchanged, tables without them would take more memory than they spare."""
-
-_MOST_INODE = 2**63 - 1
-"""SQLite holds no larger number."""
 
 _UNREADABLE = "the server cannot read it"
 
@@ -166,6 +164,7 @@ async def read_both(
             reading.here(),
             partial=tree.partial_directories,
             links=tree.links,
+            unnamed=await context.workers.run(inodes_beneath, tree.unnamed) if tree.unnamed else {},
             mounts=mounts,
             folding=await context.workers.run(folding_disks, pair.local, mounts),
         ),
@@ -335,7 +334,7 @@ class _Reading:
         directories = self._tree.directories.items()
         differing = ((name, each) for name, each in directories if name and self._differs(name.rpartition("/")[0]))
         for name, found in chain(differing, self._files.items()):
-            inodes[name] = inode_of(found)
+            inodes[name] = found.inode
             nodes[name] = self._node_here(found, self._there.get(name), self._hashes.get(name))
         return SyncTree(nodes, self._opaque_here, inodes)
 
@@ -360,11 +359,6 @@ def _unsynced(side: LocalTree | RemoteListing) -> dict[str, Unsynced]:
     """The names of one side that cannot be synced."""
     found = {name: Unsynced(reason, False) for name, reason in side.skipped}
     return found | {name: Unsynced(reason, True) for name, reason in side.failed}
-
-
-def inode_of(found: FileStat) -> int:
-    """A number that a file or directory keeps when it is renamed, as the archive holds it."""
-    return found.stat.st_ino & _MOST_INODE
 
 
 def _reason(error: object) -> str:
@@ -395,6 +389,6 @@ def record_same(archive: SyncArchive, pair: SyncPair, both: BothSides, cache: Ha
     for folder in outdated:
         inside = [*both.local.files.inside(folder), *directories.get(folder, ())]
         nodes = {name: both.same_node(found) for name, found in inside}
-        archive.record_folder(pair, folder, nodes, {name: inode_of(found) for name, found in inside})
+        archive.record_folder(pair, folder, nodes, {name: found.inode for name, found in inside})
     above = set(names_around(f"{name}/" for name in changed)) if changed else set()
     archive.record_digests(pair, {name: digest for name, digest in both.same.items() if name not in above})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Container, Mapping
 
 from homeftp.client.files.model import LocalTree
-from homeftp.client.sync.model import Unsynced
+from homeftp.client.sync.model import Side, SyncNode, SyncTree, Unsynced
+from homeftp.client.tables.nametable import upwards
 
 
 def other_spellings(tree: LocalTree) -> Mapping[str, Unsynced]:
@@ -20,4 +21,72 @@ def other_spellings(tree: LocalTree) -> Mapping[str, Unsynced]:
         last = failed.rpartition("/")[2]
         reason = f"'{last}' beside it may have this name on the server, and cannot be synced: rename one of them"
         found[name] = Unsynced(reason, failed=True, is_reported=is_taken)
+    return found
+
+
+def moved_to_opaque(
+    base: Mapping[str, SyncNode],
+    inodes: Mapping[str, int],
+    here: SyncTree,
+    there: SyncTree,
+    opaque: Container[str],
+) -> Mapping[str, Unsynced]:
+    """The agreed names that one side has lost because the file is in a place there that is `opaque`.
+
+    They are found by inode, which only this side has, and by content. A deletion of them on the other side would leave
+    the only copy in a place that is not synced. A folder that is lost with all its files is named in their place.
+    """
+    waiting: dict[str, Unsynced] = {}
+    for side, tree, other in ((Side.HERE, here, there), (Side.THERE, there, here)):
+        lost = [name for name, node in base.items() if node.kind == "file" and name not in tree.nodes]
+        lost = [name for name in lost if name in other.nodes and not _is_within_any(name, opaque)]
+        if not lost:
+            continue
+        found = dict(tree.unnamed)
+        hashes = {}
+        for name, node in tree.nodes.items():
+            if node.kind == "file" and _is_within_any(name, opaque):
+                if name in tree.inodes:
+                    found[tree.inodes[name]] = name
+                if node.hash is not None and node.size and name not in base:
+                    hashes[node.hash] = name
+        for name in lost:
+            to = found.get(inodes.get(name, -1)) or hashes.get(base[name].hash or "")
+            if to is not None:
+                waiting[name] = _moved(to, side)
+    return _topmost(waiting, base, here, there) if waiting else {}
+
+
+def _is_within_any(name: str, opaque: Container[str]) -> bool:
+    return any(each in opaque for each in upwards(name))
+
+
+def _moved(to: str, side: Side) -> Unsynced:
+    """Why a file is left as it is that has become `to` on one side."""
+    where, other = ("here", "on the server") if side is Side.HERE else ("on the server", "here")
+    return Unsynced(
+        f"it seems to be in '{to}' {where} now, which cannot be synced. It is kept {other} until that is synced, or "
+        f"moved out of the folder",
+        failed=True,
+    )
+
+
+def _topmost(
+    waiting: Mapping[str, Unsynced], base: Mapping[str, SyncNode], here: SyncTree, there: SyncTree
+) -> Mapping[str, Unsynced]:
+    """For each of these files the topmost lost folder that it is in, and of which all files wait; or the file."""
+    kept = {
+        each
+        for name, node in base.items()
+        if node.kind == "file" and name not in waiting
+        for each in upwards(name.rpartition("/")[0])
+    }
+    found = {}
+    for name, unsynced in waiting.items():
+        top = name
+        while (above := top.rpartition("/")[0]) and above not in kept:
+            if above in here.nodes and above in there.nodes:
+                break
+            top = above
+        found[top] = unsynced
     return found

@@ -7,8 +7,11 @@ import os
 from homeftp.client import Outcome
 from homeftp.client.files.names import endpoint_name
 from homeftp.client.selection import Selection
+from homeftp.client.sync.model import Act, SyncOptions, SyncTree
+from homeftp.client.sync.planner import make_plan
 from homeftp.client.sync.scope import Scope
 from tests.support.syncs import SyncCase
+from tests.support.synctrees import DIRECTORY, file
 
 STRICT = Selection(strict_names=True)
 
@@ -95,3 +98,96 @@ class OtherSpellingTests(SyncCase):
         self.sync(self.ann)
         self.assertEqual(set(self.problems().values()), {Outcome.FAILED})
         self.assertEqual(set(self.there()), {name, "plain"})
+
+    def test_both_spellings(self) -> None:
+        """A file whose name is the other spelling of one that fails is left out and reported, and not mixed up."""
+        self.ann.put("a?", b"one")
+        self.ann.put(escaped("a?"), b"two")
+        self.ann.put("plain")
+        self.sync(self.ann)
+        expected = self.there()
+        self.assertEqual(len(expected), 3)
+        self.sync(self.ann, selection=STRICT, max_delete=9)
+        self.assertEqual(self.there(), expected)
+        self.assertLessEqual({"a?", escaped("a?")}, self.problems().keys())
+
+
+class MovedTests(SyncCase):
+    """Files are moved into a folder that is left out: they stay on the other side until it is synced."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("c/1", "c/2", "e/3", "k"):
+            self.ann.put(name, name.encode())
+        self.sync(self.ann)
+        self.sync(self.bob)
+
+    def problems(self) -> dict[str, Outcome]:
+        return {name: outcome for name, outcome in self.outcomes().items() if not outcome.done}
+
+    def clash(self) -> None:
+        """Make the folder f4 of ann clash with one of the server."""
+        self.make_remote_file("Docs/F4/x", b"x")
+        self.ann.put("f4/n/y", b"y")
+        self.sync(self.ann)
+        self.expected = self.there()
+        self.assertNotIn("f4", self.expected)
+        self.assertEqual(self.problems(), {"f4": Outcome.FAILED})
+
+    def test_clash(self) -> None:
+        """What is moved into a folder whose name clashes stays on the server and at other laptops, and is said."""
+        self.clash()
+        self.ann.rename("c/1", "f4/n/1")
+        self.ann.rename("e", "f4/n/e")
+        for direction in ("both", "both", "push"):
+            self.sync(self.ann, direction=direction, max_delete=9)
+            self.assertEqual(self.there(), self.expected)
+            self.assertEqual(self.problems(), dict.fromkeys(["f4", "c/1", "e"], Outcome.FAILED))
+        self.sync(self.bob)
+        self.assertEqual(self.bob.contents(), self.expected)
+        self.ann.rename("f4", "g")
+        self.sync(self.ann, max_delete=9)
+        self.assertEqual((self.there()["g/n/1"], self.there()["g/n/e/3"]), (b"c/1", b"e/3"))
+        self.assertFalse({"c/1", "e", "e/3"} & self.there().keys())
+        self.assert_in_step()
+
+    def test_deleted(self) -> None:
+        """The control: what is deleted and was not moved goes, also while other things are left out."""
+        self.clash()
+        os.unlink(os.path.join(self.ann.path, "c/1"))
+        self.ann.rename("k", "f4/k")
+        self.sync(self.ann, max_delete=9)
+        del self.expected["c/1"]
+        self.assertEqual(self.there(), self.expected)
+
+    def test_copied(self) -> None:
+        """A file that has come there from another disk is found by its content; an edited one by its inode."""
+        self.clash()
+        os.unlink(os.path.join(self.ann.path, "c/1"))
+        self.ann.put("f4/n/copy", b"c/1")
+        self.ann.rename("c/2", "f4/n/2")
+        with open(os.path.join(self.ann.path, "f4/n/2"), "ab") as edited:
+            edited.write(b"more")
+        self.sync(self.ann, max_delete=9)
+        self.assertEqual(self.there(), self.expected)
+
+    def test_unsendable_name(self) -> None:
+        """So it is where the folder has a name that cannot be sent, or the file gets one."""
+        self.ann.rename("k", "k?")
+        self.ann.rename("c", "c?")
+        expected = self.there()
+        self.sync(self.ann, selection=STRICT, max_delete=9)
+        self.assertEqual(self.there(), expected)
+        self.assertEqual(self.problems().keys(), {"k", "k?", "c", "c?"})
+        self.sync(self.ann)
+        self.assertEqual(self.there()[f"{escaped('c?')}/1"], b"c/1")
+        self.assertFalse({"c", "k"} & self.there().keys())
+
+    def test_there(self) -> None:
+        """The reverse: what was moved there into a folder that the disk here cannot hold stays here."""
+        base = {"a": file("one"), "b": file("two")}
+        there = {"F": DIRECTORY, "F/a": file("one"), "f": DIRECTORY}
+        plan = make_plan(base, {}, SyncTree(dict(base), folding={""}), SyncTree(there), SyncOptions())
+        self.assertEqual(set(plan.opaque), {"F", "f", "a"})
+        self.assertIn("'F/a' on the server", plan.opaque["a"].reason)
+        self.assertEqual([(each.act, each.name) for each in plan.actions], [(Act.DELETE, "b")], "the control")
