@@ -113,6 +113,10 @@ class ClusterMember:
         """The id of the store (`TablesWatch.id`), the same at each server. None before `join`."""
         return self._tables.id
 
+    def follow_tables(self, follower: Callable[[], None]) -> None:
+        """Call `follower` when the store has got another id (`TablesWatch.follow`)."""
+        self._tables.follow(follower)
+
     def dump_daily(self) -> None:
         """Dump the database into the bucket, unless that was done today, or another server does it. Blocks.
 

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IRea
 
 from homeftp.accounts.credentials.sshkeys import SSHKeyChecker
 from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.login import LoginService
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.throttle import GuessLimit, OwnGuesses, PasswordQueue, Throttle
 from homeftp.audit.log import Audit
@@ -30,7 +31,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now, own_name
-from homeftp.interfaces import IFrontEnd, IWebFrontEnd, IWorkers
+from homeftp.interfaces import IConnection, IFrontEnd, IWebFrontEnd, IWorkers
 from homeftp.server import cluster
 from homeftp.server.banner import listening_addresses, reachable
 from homeftp.server.frontends.plugged import plugged_front_ends
@@ -45,6 +46,7 @@ from homeftp.server.json.context import JsonParts
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.logins import compose_logins
 from homeftp.server.store.handle import StoreHandle
+from homeftp.server.store.idchange import StoreIdChange
 from homeftp.server.store.otherprograms import OtherPrograms
 from homeftp.server.store.scrub import Scrub
 from homeftp.workers import ThreadWorkers
@@ -136,6 +138,10 @@ def compose(
         origin=web_origin,
         host=own_name(),
     )
+    if member is not None:
+        member.follow_tables(
+            StoreIdChange(threads.callFromThread, partial(_own_connections, services.logins), hub).noticed
+        )
     tls = RenewableOptions(settings.tls_minimum, server_options)
     json = JsonFrontEnd(
         parts=JsonParts(
@@ -226,6 +232,11 @@ def _web_origin(front_ends: Sequence[IFrontEnd]) -> str | None:
     """The address of the front end that browsers use; None where there is none."""
     found = (each.origin() for each in front_ends if IWebFrontEnd.providedBy(each))
     return next(found, None)
+
+
+def _own_connections(logins: LoginService) -> list[IConnection]:
+    """The connections of all logins by the server's own protocol, the only one that tells the store's id."""
+    return [connection for login in logins.logins() if login.front_end is None for connection in login.connections]
 
 
 def _sftp(settings: Settings, keys: SSHKeyChecker, budget: MemoryBudget) -> IFrontEnd:

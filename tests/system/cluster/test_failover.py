@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from urllib.parse import quote
 
+import psycopg
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cluster.connections import TablesWatch
@@ -15,6 +17,9 @@ from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy
 from tests.support.crashcase import CrashCase
 from tests.support.engines import PostgreSQL
+from tests.support.objectserver import object_server
+from tests.support.processes import PASSWORD, SERVE, ServerProcess, pair, run_homeftp
+from tests.support.rawclient import RawClient
 from tests.support.waiting import wait_until
 
 
@@ -102,3 +107,70 @@ class NoticedFailoverTests(SynchronousTestCase):
         self.restart(promoted=True)
         self.assertNotEqual(self.tables.id, before)
         self.assertEqual(heard, [self.tables.id])
+
+
+class ServedFailoverTests(SynchronousTestCase):
+    """A server that goes on running while a replica takes over that was behind."""
+
+    def setUp(self) -> None:
+        """Start a database, its replica and a server, and pair a client."""
+        self.primary = PostgreSQL(durable=True)
+        self.addCleanup(self.primary.stop, signal.SIGQUIT)
+        self.primary.create("homeftp")
+        objects = object_server()
+        bucket, self.env = f"{objects.bucket('tests')}/{id(self)}", objects.environment()
+        self.done("cluster", "init", self.primary.url("homeftp"), "--objects", bucket)
+        self.replica = PostgreSQL(durable=True, replica_of=self.primary)
+        self.addCleanup(self.replica.stop, signal.SIGQUIT)
+        folders = ",".join(quote(each.folder, safe="") for each in (self.primary, self.replica))
+        url = f"postgresql://postgres@/homeftp?host={folders}"
+        options = ("--objects", bucket, "--no-announce")
+        self.server = ServerProcess(*options, root=url, env=self.env, program=SERVE, account=False)
+        self.addCleanup(self.server.end)
+        self.home, self.folder = os.path.abspath(self.mktemp()), os.path.abspath(self.mktemp())
+        os.mkdir(self.folder)
+        pair(self.server, self.home)
+
+    def done(self, *arguments: str, input: str = "") -> str:
+        """Run a command that has to succeed; what it prints."""
+        ended = run_homeftp(*arguments, input=input, **self.env, HOMEFTP_HOME=getattr(self, "home", ""))
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        return ended.stdout + ended.stderr
+
+    def sync(self) -> str:
+        return self.done("sync", self.folder, "nas:", "-y")
+
+    def keep(self, name: str) -> None:
+        """Make a file that is synced."""
+        with open(os.path.join(self.folder, name), "w", encoding="ascii") as file:
+            file.write(name)
+        self.sync()
+
+    def test_sync(self) -> None:
+        """A sync keeps what the replica lacks, and brings it back; one that knew the old id has to connect again."""
+        self.done("account", "add", "bob", "--password-stdin", "--state", self.server.state, input=PASSWORD + "\n")
+        self.keep("first")
+        self.primary.await_replica()
+        self.keep("second")  # the replica has it
+        with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            connection.execute("SELECT pg_reload_conf()")
+        self.replica.stop()
+        self.keep("lost")
+        connected = RawClient(self.server.ports[0], self.server.ca_file).start_tls().login("bob", PASSWORD)
+        self.addCleanup(connected.socket.close)
+        known = {"rel_endpoint": "lost"}
+        self.assertEqual(connected.ask("GET", known)[1], b"lost", "the control: it is answered")
+        self.primary.stop(signal.SIGQUIT)
+        self.replica.start()
+        self.replica.promote()
+        answers: list[int] = []
+        with contextlib.suppress(EOFError, OSError):
+            while set(answers) <= {51}:
+                answers.append(connected.ask("GET", known)[0]["status"])
+        self.assertLessEqual(set(answers), {51}, "what the replica lacks is not told as removed")
+        wait_until(lambda: run_homeftp("ls", "nas:", **self.env, HOMEFTP_HOME=self.home).returncode == 0)
+        self.assertNotIn("lost", self.done("ls", "nas:"), "the control: the replica lacks it")
+        self.assertIn("the server was restored", self.sync())
+        self.assertLessEqual({"first", "lost", "second"}, set(os.listdir(self.folder)))
+        self.assertIn("lost", self.done("ls", "nas:"))
