@@ -221,8 +221,6 @@ class ClusterStore:
             partial(self._begin, request),
             lambda node: [] if node is None or node.damaged or request.empty else [node],
         )
-        if node is not None and request.mode is None:
-            request = structs.replace(request, mode=node.mode)
         if node is not None and node.damaged and not request.empty:
             raise wording.damaged(request.endpoint)
         content = None if node is None or request.empty else node.content
@@ -237,7 +235,10 @@ class ClusterStore:
             def work(committer: ClusterCommitter) -> Entry:
                 committer.workspace.offer(stored.objects, stored.since_us)
                 name = partial(committer.workspace.add_content, stored.parts[0])
-                return committer.put(request.with_metadata(mtime_us, mode), size, hash, name).entry()
+                asked = request.with_metadata(mtime_us, mode)
+                if asked.mode is None and node is not None and committer.workspace.get(request.endpoint) is None:
+                    asked = structs.replace(asked, mode=node.mode)  # it was removed meanwhile
+                return committer.put(asked, size, hash, name).entry()
 
             return change(context, [request.endpoint], work, [request.actor])
 
