@@ -183,6 +183,27 @@ class MovedTests(SyncCase):
         self.assertEqual(self.there()[f"{escaped('c?')}/1"], b"c/1")
         self.assertFalse({"c", "k"} & self.there().keys())
 
+    def test_other_form(self) -> None:
+        """So it is where a new folder with the same name in its composed form takes the place of the folder."""
+        self.ann.put("cafe\u0301/1", b"one")
+        self.sync(self.ann)
+        expected = self.there()
+        self.assertIn("caf\u00e9/1", expected)
+        self.ann.put("caf\u00e9/2", b"two")
+        self.sync(self.ann, max_delete=9)
+        self.assertEqual(self.there(), {**expected, "caf\u00e9/2": b"two"})
+        self.assertEqual(self.problems().keys(), {"cafe\u0301", "caf\u00e9/1"})
+
+    def test_watched(self) -> None:
+        """So it is where only parts are compared: that which was left out before is one of them in a watch."""
+        self.clash()
+        left = self.sync(self.ann).left
+        self.ann.rename("c/1", "f4/n/1")
+        for _ in range(2):
+            left = self.sync(self.ann, max_delete=9, scope=left | Scope.of(["c/1"])).left
+            self.assertEqual(self.there(), self.expected)
+            self.assertEqual(left.parts, {"f4", "c/1"})
+
     def test_there(self) -> None:
         """The reverse: what was moved there into a folder that the disk here cannot hold stays here."""
         base = {"a": file("one"), "b": file("two")}
