@@ -362,7 +362,11 @@ def _replace(store: Store, key: str, old: bytes, new: bytes) -> bool:
         found = obstore.get(store, key)
     except FileNotFoundError:
         return False
-    return bytes(found.bytes()) == old and _put_if(store, key, new, {"e_tag": found.meta["e_tag"]})
+    if bytes(found.bytes()) != old:
+        return False
+    tag = found.meta["e_tag"] or ""
+    # Ceph compares If-Match with what it keeps, which is the tag without its quotation marks.
+    return any(_put_if(store, key, new, {"e_tag": each}) for each in (tag, tag.strip('"')))
 
 
 def _put_if(store: Store, key: str, content: bytes, condition: Literal["create"] | UpdateVersion) -> bool:
