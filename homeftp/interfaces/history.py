@@ -43,8 +43,9 @@ class IHistory(Interface):
     def remove_versions(versions: Sequence[VersionId]) -> Sequence[int | Exception]:
         """Remove versions for good, durably: the bytes of each, or why it is still there.
 
-        Each is recorded as a "prune". Raises nothing that concerns one version: errors are `NotFound` (40), and `Busy`
-        (51) for a version that is being put back at the moment.
+        Each is recorded as a "prune". With the last version of a file it is forgotten what was put back there. Raises
+        nothing that concerns one version: errors are `NotFound` (40), and `Busy` (51) for a version that is being put
+        back at the moment.
         """
 
 

@@ -110,6 +110,8 @@ class MemoryVersions(MemoryCommitter):
         with self._changing() as changed:
             size = len(self._version(version.endpoint, version.at_us, sound=False).content)
             del self._tree.versions[version.endpoint.parts][version.at_us]
+            if not self._tree.versions[version.endpoint.parts]:
+                self._tree.restored.pop(version.endpoint.parts, None)
             changed(Change("prune", "version", version.endpoint, self._actor, old_size=size))
         return size
 

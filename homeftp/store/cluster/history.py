@@ -200,6 +200,7 @@ class ClusterHistory:
             if row is None:
                 raise wording.no_version(endpoint, version.at_us)
             versions.delete(workspace.transaction, share, row)
+            restorations.forget(workspace.transaction, share, endpoint.parts)
             if row.content is not None:
                 workspace.drop(row.content)
             workspace.charge(endpoint.parts, -usage.cost(row.size))

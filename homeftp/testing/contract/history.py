@@ -230,3 +230,18 @@ class HistoryContract(ContractCase):
         self.assertEqual(history.remove_versions([VersionId(path, newer.at_us)]), [2])
         self.assertEqual(self.kept(store), [])
         self.assertEqual(self.tree(store), {"d": None, "d/a.txt": b"333"})
+
+    def test_discard_restored(self) -> None:
+        """That something was put back is told as long as its file has a version, and not once the last is discarded."""
+        if (made := self.history_store()) is None:
+            return
+        store, history = made
+        for name in ("a.txt", "b.txt"):
+            for content in (b"1", b"22", b"333"):
+                self.write(store, name, content)
+            store.restore(parse(name), None, None)
+        newer, older = self.kept(store, "a.txt")
+        for version, left in ((newer, 1), (older, 0)):
+            self.assertEqual(len(history.remove_versions([VersionId(parse("a.txt"), version.at_us)])), 1)
+            found = [len(self.timelines(history)[name].restored) for name in ("a.txt", "b.txt")]
+            self.assertEqual(found, [left, 1])

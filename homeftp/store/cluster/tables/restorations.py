@@ -26,6 +26,12 @@ DELETE FROM restored WHERE ctid IN
 """
 
 
+_FORGET = """
+DELETE FROM restored WHERE share = %s AND path = %s
+    AND NOT EXISTS (SELECT FROM version v WHERE v.share = %s AND v.path = %s)
+"""
+
+
 def insert(transaction: Transaction, share: int, restored: Sequence[tuple[Names, int, bool]]) -> None:
     """Add that the version of a path and a time was put back, later than all else that is known of the path.
 
@@ -54,6 +60,12 @@ def beneath(
             if len(rows) < _CHUNK:
                 break
             after = rows[-1][:2]
+
+
+def forget(transaction: Transaction, share: int, names: Names) -> None:
+    """Forget what was put back at a path that has no version any more."""
+    path = path_text(names)
+    transaction.execute(_FORGET, (share, path, share, path))
 
 
 def expire(transaction: Transaction, share: int, before_us: int, count: int) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 from functools import partial
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -117,6 +117,22 @@ class VersionCatalog(VersionFinder):
         if found is None:
             raise no_version(endpoint, at_us)
         return mount, found
+
+    def marks_alone(self, endpoints: Iterable[Endpoint]) -> list[tuple[Endpoint, VersionFile]]:
+        """The marks of what was put back at these endpoints, where they have no version, each with its mount.
+
+        Raises OSError, `NotFound` (40).
+        """
+        wanted: dict[Endpoint, set[Names]] = {}
+        for endpoint in endpoints:
+            mount = self.folders.mount_at(endpoint)
+            wanted.setdefault(mount, set()).add(_names(endpoint, mount))
+        found: list[tuple[Endpoint, VersionFile]] = []
+        for mount, names in wanted.items():
+            with self.folders.open_if_exists(mount) as version_dir:
+                if version_dir is not None:
+                    found += ((mount, each) for each in version_dir.marks_alone(names))
+        return found
 
     @contextlib.contextmanager
     def open_folder(self, mount: Endpoint, names: Names) -> Iterator[int]:

@@ -9,7 +9,7 @@ import attrs
 import msgspec
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Internal
+from homeftp.errors import Internal, Refusal
 from homeftp.history.changes import VersionId
 from homeftp.model import Actor, Change
 from homeftp.store.local.disk.errnos import refusal
@@ -33,11 +33,18 @@ class VersionDiscarder(msgspec.Struct, frozen=True):
     changelog: ChangeLog
 
     def remove_versions(self, versions: Sequence[VersionId], actor: Actor) -> list[int | Exception]:
-        """Remove these; the bytes of each, or why it is still there. Raises `Internal` (50)."""
+        """Remove these; the bytes of each, or why it is still there. Raises `Internal` (50).
+
+        The marks of what was put back go with the last version of a file.
+        """
         results: list[int | Exception] = []
         together = per_job(_TOGETHER)
         for start in range(0, len(versions), together):
             results += self._remove_some(versions[start : start + together], actor)
+        removed = {each.endpoint for each, result in zip(versions, results, strict=True) if isinstance(result, int)}
+        with contextlib.suppress(OSError, Refusal):  # the versions have gone
+            for mount, mark in self.catalog.marks_alone(removed):
+                self.catalog.archive.remove(mount, mark)
         return results
 
     def _remove_some(self, versions: Sequence[VersionId], actor: Actor) -> list[int | Exception]:

@@ -87,6 +87,26 @@ class VersionDir:
             found = self._version(directory, folder, file)
         return found
 
+    def marks_alone(self, wanted: set[Names]) -> list[VersionFile]:
+        """The marks of what was put back, of those of these files that have no version. Each folder is read once."""
+        found: dict[Names, list[VersionFile]] = {}
+        for marks in (True, False):
+            for day in self._days() if wanted else ():
+                for folder in {(day, *folder_of(names)) for names in wanted}:
+                    for each in self._files(folder, wanted, marks=marks):
+                        found.setdefault(each.names, []).append(each)
+            wanted = wanted & found.keys()  # few have a mark
+        return [each for some in found.values() for each in some if all(not one.is_version for one in some)]
+
+    def _files(self, folder: Names, wanted: set[Names], *, marks: bool) -> Iterator[VersionFile]:
+        """The versions, or the marks, of these files in one folder."""
+        with _skip_missing(), self._root.open_below(self.fd, folder) as directory, os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_symlink() == marks and original_of(folder, os.fsencode(entry.name)) in wanted:
+                    found = self._file(directory, folder, os.fsencode(entry.name))
+                    if found is not None:
+                        yield found
+
     def days(self, since_us: int) -> list[bytes]:
         """The folders of the days from that time on, the oldest first."""
         return [day for day in self._days() if (start_of(day) or 0) + _DAY_US > since_us]

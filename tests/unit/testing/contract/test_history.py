@@ -8,7 +8,7 @@ from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.history.changes import Reversion, VersionId
-from homeftp.history.timeline import Timeline
+from homeftp.history.timeline import Restoration, Timeline
 from homeftp.interfaces.store import IHistory, IOpenFile
 from homeftp.model import Entry
 from homeftp.store.memory import MemoryStore
@@ -90,6 +90,30 @@ class HistoryControls(ControlCase):
         for wrong in (forgetful, newest_first, late, AllOfThem):
             self.assert_caught("test_put_back", wrong)
         self.assert_caught("test_same_put_back", late)
+
+    def test_restorations_kept(self) -> None:
+        """What was put back is told when no version is left, or forgotten with any version."""
+
+        class Discarding(MemoryStore):
+            def remove_versions(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+                before = {names: list(each) for names, each in self._tree.restored.items()}
+                found = super().remove_versions(versions)
+                self._tree.restored.update(self.kept(before))
+                return found
+
+            def kept(
+                self, before: dict[tuple[str, ...], list[Restoration]]
+            ) -> dict[tuple[str, ...], list[Restoration]]:
+                return before
+
+        class Forgetful(Discarding):
+            def kept(
+                self, before: dict[tuple[str, ...], list[Restoration]]
+            ) -> dict[tuple[str, ...], list[Restoration]]:
+                return {names: [] for names in before}
+
+        for wrong in (Discarding, Forgetful):
+            self.assert_caught("test_discard_restored", wrong)
 
     def test_opening(self) -> None:
         """The current file in place of the version."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from typing import Sequence
+from unittest import mock
 
 from homeftp.config import NAME_COST
 from homeftp.endpoint import parse
@@ -12,6 +13,7 @@ from homeftp.errors import Busy, Internal, NotFound
 from homeftp.history.changes import VersionId
 from homeftp.model import Actor, Change
 from homeftp.store.local.store import LocalStore
+from homeftp.store.local.versions.layout import VersionDir
 from tests.support.storecases import VersionsCase
 from tests.support.stores import Failing, Recording
 
@@ -49,6 +51,45 @@ class DiscardTests(VersionsCase):
         self.assertEqual(os.listdir(self.path(f".homeftp/versions/{day}")), ["d"])
         self.assertEqual(os.listdir(self.path(f".homeftp/versions/{day}/d/")).count("e"), 0)
         self.assertEqual(self.content("d/e/a"), b"2")
+
+    def test_marks(self) -> None:
+        """With the last version of a file its marks of what was put back go, and with them what they count."""
+        store = self.store(quota=1000 * NAME_COST)
+        store.maintain()
+        long = f"d/{'n' * 250}.txt"
+        names = ("d/a", "d/b", long)
+        for name in names:
+            self.replaced(store, name)
+            for _ in range(3):
+                store.restore(parse(name), None, None)
+        folder = os.path.dirname(self.path(f".homeftp/versions/{min(self.archived())}"))
+        os.symlink("elsewhere", os.path.join(folder, ".homeftp-00.00.00.000000-a"))
+        store._writable.accounting.whole.count()
+        self.assertEqual(len(self.marks()), 10, "the control")
+        versions = {name: [VersionId(parse(name), each.at_us) for each in self.versions(store, name)] for name in names}
+        self.discard(store, versions["d/a"][:1])
+        self.assertEqual(len(self.marks()), 10, "one version is left")
+        self.discard(store, [*versions["d/a"][1:], *versions[long]])
+        self.assertEqual(sorted(each[-2:] for each in self.marks()), ["-a", "-b", "-b", "-b"])
+        self.discard(store, versions["d/b"])
+        self.assertEqual(list(self.marks().values()), ["elsewhere"])
+        self.assertEqual(store.usage().versions, 0)
+        before = store._writable.accounting.whole.taken()
+        store._writable.accounting.whole.count()
+        self.assertEqual(store._writable.accounting.whole.taken(), before)
+
+    def test_marks_kept(self) -> None:
+        """A disk that fails meanwhile fails no removal that is done."""
+        store = self.store()
+        (version,) = self.replaced(store, "a", times=1)
+        store.restore(version.endpoint, None, None)
+        (version,) = [VersionId(version.endpoint, each.at_us) for each in self.versions(store)]
+        for failure in (OSError(5, "failed"), NotFound("moved")):
+            with mock.patch.object(VersionDir, "marks_alone", side_effect=failure):
+                self.assertEqual(self.discard(store, [version]), [1])
+            self.assertEqual(len(self.marks()), 1)
+            self.put(store, "a", b"again")
+            (version,) = [VersionId(version.endpoint, each.at_us) for each in self.versions(store)]
 
     def test_none(self) -> None:
         """A version that is not there is named, and the others go."""
