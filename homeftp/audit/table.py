@@ -128,8 +128,12 @@ class AuditTableReader:
         self._not_of = process_id() if others else ""
         self._read_before: str | None = None
         """The oldest transaction that was under way at the last look: those before it have been read."""
+        self._timeline: str | None = None
+        """On which the database wrote at the last look: the numbers of transactions of another one say nothing."""
         self.is_behind = False
         """Whether the last look left lines for another one."""
+        self.is_replaced = False
+        """Whether a replica took over since the first look: lines from before that was noticed may be missed."""
 
     def skip(self) -> None:
         """Take what there is for read. Raises OSError."""
@@ -138,13 +142,17 @@ class AuditTableReader:
     def _snapshot(self) -> tuple[str, str]:
         """The oldest transaction that is under way, and the next one that begins."""
         with _faults():
-            oldest, following, behind = self._database.row(
+            oldest, following, behind, timeline = self._database.row(
                 "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text, EXISTS (SELECT FROM audit WHERE"
-                " xid >= pg_snapshot_xmin(s) AND xid < pg_snapshot_xmax(s) AND server <> %s)"
+                " xid >= pg_snapshot_xmin(s) AND xid < pg_snapshot_xmax(s) AND server <> %s),"
+                " left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
                 " FROM pg_current_snapshot() AS s",
                 (self._not_of,),
             )
         self.is_behind = behind
+        if self._timeline not in (None, timeline):
+            self.is_replaced = True
+        self._timeline = timeline
         return oldest, following
 
     def lines(self) -> Iterator[bytes]:
@@ -152,7 +160,8 @@ class AuditTableReader:
 
         Lines of a transaction that is not over, and of those that began after it, are left for another look: numbers
         of lines alone do not tell that one is still to come. Lines that a restored database has from transactions of
-        another one are read at the first look.
+        another one are read at the first look. Of what was written between the
+        takeover by a replica and the next look, lines may be missed.
         """
         snapshot = self._snapshot()
         where = "(xid < %s::text::xid8 OR xid >= %s::text::xid8)"

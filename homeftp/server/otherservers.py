@@ -212,6 +212,8 @@ class OtherServers:
         changes = [change for change in map(read_change, reader.lines()) if change is not None]
         if changes:
             self._hub.publish(changes)
+        if reader.is_replaced:
+            self._reader = None  # the next look tells that anything may have been changed
         return bool(changes)
 
 

@@ -5,21 +5,30 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from typing import Sequence
 from urllib.parse import quote
 
 import psycopg
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.audit.table import AUDIT, AuditTableReader
 from homeftp.cluster.connections import TablesWatch
 from homeftp.cluster.database import Database
 from homeftp.cluster.identity import IDENTITY
 from homeftp.cluster.migrations import migrate
+from homeftp.cluster.servers import SERVERS
 from homeftp.errors import Busy
+from homeftp.files.watches.hub import ChangeHub
+from homeftp.model import Change
+from homeftp.server.otherservers import FALLBACK_SECONDS, OtherServers
+from homeftp.workers import InlineWorkers
 from tests.support.crashcase import CrashCase
 from tests.support.engines import PostgreSQL
 from tests.support.objectserver import object_server
 from tests.support.processes import PASSWORD, SERVE, ServerProcess, pair, run_homeftp
 from tests.support.rawclient import RawClient
+from tests.support.reactors import ReadingClock
 from tests.support.waiting import wait_until
 
 
@@ -59,22 +68,38 @@ class FailoverTests(CrashCase):
         self.assertRaises(self.failureException, self.assert_survives, fail_over, 2)
 
 
+class CountingHub(ChangeHub):
+    """A hub with one who watches, and how often they were told that anything may have changed."""
+
+    anything = 0
+
+    def __len__(self) -> int:
+        return 1
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        """Nobody is told of single changes."""
+
+    def tell(self, changes: object) -> None:
+        """Count."""
+        self.anything += changes is None
+
+
 class NoticedFailoverTests(SynchronousTestCase):
     """What runs while a replica takes over that may lack what was acknowledged."""
 
     def setUp(self) -> None:
         """Start both, of which the URL names both."""
-        self.primary = PostgreSQL()
+        self.primary = PostgreSQL(durable=True)
         self.addCleanup(self.primary.stop, signal.SIGQUIT)
         self.primary.create("homeftp")
-        self.replica = PostgreSQL(replica_of=self.primary)
+        self.replica = PostgreSQL(durable=True, replica_of=self.primary)
         self.addCleanup(self.replica.stop, signal.SIGQUIT)
         folders = ",".join(quote(each.folder, safe="") for each in (self.primary, self.replica))
         self.url = f"postgresql://postgres@/homeftp?host={folders}"
         self.tables = TablesWatch()
         self.database = Database(self.url, connections=2, tables=self.tables)
         self.addCleanup(self.database.close)
-        migrate(self.database, [IDENTITY])
+        migrate(self.database, [IDENTITY, AUDIT, SERVERS])
 
     def reconnect(self) -> None:
         """Have the database answer on a new connection."""
@@ -107,6 +132,45 @@ class NoticedFailoverTests(SynchronousTestCase):
         self.restart(promoted=True)
         self.assertNotEqual(self.tables.id, before)
         self.assertEqual(heard, [self.tables.id])
+
+    def test_changes_of_others(self) -> None:
+        """Those who watch are told that what others wrote may be missed: numbers of transactions are lower then."""
+        hub, clock = CountingHub(), ReadingClock()
+        others = OtherServers(clock, InlineWorkers(), hub, lambda: self.database, lambda: "")
+        others.start()
+        self.addCleanup(lambda: self.successResultOf(Deferred.fromCoroutine(others.stop())))
+        reader = AuditTableReader(self.database, others=True)
+        self.primary.await_replica()
+        self.write('{"event": "replicated"}')
+        with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            connection.execute("SELECT pg_reload_conf()")
+        self.replica.stop()
+        for _ in range(20):  # the replica lacks them
+            self.database.transact(lambda transaction: None)
+        reader.skip()
+        self.write('{"event": "before"}')
+        self.assertEqual((list(reader.lines()), reader.is_replaced), ([b'{"event": "before"}'], False))
+        for _ in range(4):
+            clock.advance(FALLBACK_SECONDS)
+        self.assertEqual(hub.anything, 1, "the control: at the beginning")
+        self.primary.stop(signal.SIGQUIT)
+        self.replica.start()
+        self.replica.promote()
+        self.reconnect()
+        self.write('{"event": "unheard"}')
+        self.assertEqual((list(reader.lines()), reader.is_replaced), ([], True))
+        for _ in range(4):
+            clock.advance(FALLBACK_SECONDS)
+        self.assertEqual(hub.anything, 2)
+        self.write('{"event": "after"}')
+        self.assertEqual(list(reader.lines()), [b'{"event": "after"}'])
+
+    def write(self, line: str) -> None:
+        """Another server writes a line."""
+        self.database.transact(
+            lambda transaction: transaction.execute("INSERT INTO audit (server, line) VALUES ('x', %s)", (line,))
+        )
 
 
 class ServedFailoverTests(SynchronousTestCase):
