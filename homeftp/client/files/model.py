@@ -129,7 +129,7 @@ class LocalTree:
     """For a name on the wire the local spelling of its last part, where that differs (Unicode form)."""
 
     unnamed: list[FileStat] = attrs.field(factory=list)
-    """Files and folders that failed because of their names, with what is in the folders."""
+    """Files and folders that failed because of their names, and folders that cannot be read."""
     other_names: dict[str, str] = attrs.field(factory=dict)
     """The names on the wire that failed ones have by the other rule for names, with or without `--strict-names`."""
 

@@ -74,7 +74,7 @@ def scan(
         except OSError as error:
             if not prefix:
                 raise
-            del tree.directories[name]
+            tree.unnamed.append(tree.directories.pop(name))
             tree.failed.append((name, _unreadable(error)))
             continue
         if tree.selector.reads_ignore_files and IGNORE_FILE in found:
@@ -334,16 +334,19 @@ def _check_name(tree: LocalTree, prefix: str, found: _Name) -> bool:
 
 
 def inodes_beneath(found: Sequence[FileStat]) -> Mapping[int, str]:
-    """The inodes of these files, and of the files in these folders, each with the name of the one that it is in."""
+    """The inodes of these files, and of the files in these folders, each with the name of the one that it is in.
+
+    A folder that cannot be read stands for the files in it.
+    """
     inodes = {}
     for each in found:
-        if each.is_file:
-            inodes[each.inode] = each.name
-        for folder, _, names in os.walk(each.path):
-            for name in names:
-                path = os.path.join(folder, name)
-                with contextlib.suppress(OSError):
-                    inodes[FileStat(name, path, os.lstat(path)).inode] = each.name
+        unreadable: list[OSError] = []
+        paths = [each.path] if each.is_file else []
+        for folder, _, names in os.walk(each.path, onerror=unreadable.append):
+            paths += [os.path.join(folder, name) for name in names]
+        for path in (*paths, *(error.filename for error in unreadable)):
+            with contextlib.suppress(OSError):
+                inodes[FileStat("", path, os.lstat(path)).inode] = each.name
     return inodes
 
 

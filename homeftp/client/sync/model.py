@@ -182,7 +182,10 @@ class SyncTree:
     partial: Collection[str] = ()
     """The directories that hold something that is left out, so that they stay."""
     unnamed: Mapping[int, str] = attrs.field(factory=dict)
-    """The inodes of files whose names cannot be sent, or are in such folders, each with the opaque name."""
+    """The inodes of files whose names cannot be sent, or are in such folders, each with the opaque name.
+
+    Also those of folders that cannot be read.
+    """
     mounts: Collection[str] = ()
     """Directories that are on another disk than the one around them."""
     folding: Collection[str] = ()

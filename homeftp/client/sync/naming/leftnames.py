@@ -51,7 +51,9 @@ def moved_to_opaque(
                 if node.hash is not None and node.size and name not in base:
                     hashes[node.hash] = name
         for name in lost:
-            to = found.get(inodes.get(name, -1)) or hashes.get(base[name].hash or "")
+            above = (each for each in upwards(name.rpartition("/")[0]) if each not in tree.nodes)
+            kept = (tree.unnamed.get(inodes.get(each, -1)) for each in above)
+            to = found.get(inodes.get(name, -1)) or hashes.get(base[name].hash or "") or next(filter(None, kept), None)
             if to is not None:
                 waiting[name] = _moved(to, side)
     return _topmost(waiting, base, here, there) if waiting else {}

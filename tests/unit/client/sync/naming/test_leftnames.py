@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from functools import partial
+from typing import Any, Callable
+from unittest import mock
 
 from homeftp.client import Outcome
 from homeftp.client.files.names import endpoint_name
@@ -203,6 +207,28 @@ class MovedTests(SyncCase):
             left = self.sync(self.ann, max_delete=9, scope=left | Scope.of(["c/1"])).left
             self.assertEqual(self.there(), self.expected)
             self.assertEqual(left.parts, {"f4", "c/1"})
+
+    def test_unreadable(self) -> None:
+        """A renamed folder that cannot be read is not taken for deleted; when it can, it is renamed there."""
+        listdir, scandir, walked = os.listdir, os.scandir, os.path.join(self.ann.path, "d")
+
+        def refuse(original: Callable[[str], Any], path: str) -> Any:
+            if path == walked:
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            return original(path)
+
+        expected = self.there()
+        self.ann.rename("c", "d")
+        with (
+            mock.patch("os.listdir", partial(refuse, listdir)),
+            mock.patch("os.scandir", partial(refuse, scandir)),
+        ):
+            self.sync(self.ann, max_delete=9)
+        self.assertEqual(self.there(), expected)
+        self.assertEqual(self.problems(), dict.fromkeys(["c", "d"], Outcome.FAILED))
+        self.sync(self.ann)
+        self.assertEqual(self.there()["d/1"], b"c/1")
+        self.assertNotIn("c", self.there())
 
     def test_there(self) -> None:
         """The reverse: what was moved there into a folder that the disk here cannot hold stays here."""
