@@ -52,10 +52,8 @@ _NO_NODES: Mapping[str, SyncNode] = MappingProxyType({})
 
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
-
 RECORDED_TOGETHER = 16_384
 """Files that are recorded in one transaction."""
-
 
 DELETED_TOGETHER = 4096
 """Files that are deleted in one step."""
@@ -111,7 +109,7 @@ class ResultRecorder:
         self._agreed, self._gone = {}, []
 
     async def close(self, actions: Iterable[SyncAction]) -> None:
-        """All steps have ended; of these no results tell what became of directories."""
+        """The work has ended; these steps have, and no results tell what became of their directories."""
         for action in actions:
             source = action.source
             if source is not None and source.kind == "directory" and action.name not in self._unfinished:
@@ -371,11 +369,13 @@ class CarryOut:
         record = partial(self._archive.record, self._pair, inodes=self._both.here.inodes)
         recorder = ResultRecorder(sources, partial(self._run, record), add_copy)
         self._results.record = recorder.add
+        ended: Iterable[SyncAction] = ()
         try:
             await work
+            ended = actions
         finally:
             self._results.record = record_nothing
-            await recorder.close(actions)
+            await recorder.close(ended)
 
 
 def _renamed(action: SyncAction) -> FileResult:

@@ -6,13 +6,16 @@ import os
 import shutil
 from functools import partial
 from typing import Callable, Mapping, Sequence
+from unittest import mock
 
 from twisted.internet.defer import Deferred, succeed
 
 from homeftp.client import FileResult, Outcome, TransferObserver
 from homeftp.client.sync.carryout import ResultRecorder
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncPlan
+from homeftp.client.transfer.push import PushTransfer
 from homeftp.config import SMALL_FILE
+from homeftp.errors import OperatorError
 from tests.support.syncs import SyncCase, versions_in
 from tests.support.synctrees import DIRECTORY, file
 from tests.support.transfers import BIG
@@ -139,6 +142,15 @@ class ChangedTests(SyncCase):
         self.assertEqual(self.ann.contents()["d/here"], b"here")
         self.sync(self.ann)
         self.assertEqual(self.there()["d/here"], b"here")
+        self.assert_in_step()
+
+    def test_ended_early(self) -> None:
+        """A directory of which nobody knows whether the server has it is not agreed on: the next sync makes it."""
+        os.mkdir(os.path.join(self.ann.path, "empty"))
+        with mock.patch.object(PushTransfer, "run", side_effect=OperatorError("the transfer ends")):
+            self.assertRaises(OperatorError, self.sync, self.ann)
+        self.sync(self.ann)
+        self.assertIn("empty", self.there())
         self.assert_in_step()
 
     def test_versions(self) -> None:
