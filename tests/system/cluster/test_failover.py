@@ -22,6 +22,8 @@ from homeftp.errors import Busy
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.model import Change
 from homeftp.server.otherservers import FALLBACK_SECONDS, OtherServers
+from homeftp.store.cluster.base.schema import STORE
+from homeftp.store.cluster.tables import numbers
 from homeftp.workers import InlineWorkers
 from tests.support.crashcase import CrashCase
 from tests.support.engines import PostgreSQL
@@ -99,7 +101,7 @@ class NoticedFailoverTests(SynchronousTestCase):
         self.tables = TablesWatch()
         self.database = Database(self.url, connections=2, tables=self.tables)
         self.addCleanup(self.database.close)
-        migrate(self.database, [IDENTITY, AUDIT, SERVERS])
+        migrate(self.database, [IDENTITY, AUDIT, SERVERS, STORE])
 
     def reconnect(self) -> None:
         """Have the database answer on a new connection."""
@@ -132,6 +134,29 @@ class NoticedFailoverTests(SynchronousTestCase):
         self.restart(promoted=True)
         self.assertNotEqual(self.tables.id, before)
         self.assertEqual(heard, [self.tables.id])
+
+    def test_numbers(self) -> None:
+        """No number is given twice, though the replica does not know that it was given: no tag has two contents."""
+        self.replicate()
+        self.replica.stop()
+        _, before = numbers.allocate(self.database, 100)
+        self.primary.stop(signal.SIGQUIT)
+        self.replica.start()
+        self.replica.promote()
+        self.reconnect()
+        (given,) = self.database.row("SELECT last_value FROM number")
+        self.assertLess(given, before[-1] % 2**52, "the control: the sequence itself goes on at a lower number")
+        _, after = numbers.allocate(self.database, 100)
+        self.assertFalse({*before} & {*after})
+        self.assertLess(before[-1], after[0])
+
+    def replicate(self) -> None:
+        """Let the replica have all that was written, and be behind from now on."""
+        self.primary.await_replica()
+        self.write('{"event": "replicated"}')
+        with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            connection.execute("SELECT pg_reload_conf()")
 
     def test_changes_of_others(self) -> None:
         """Those who watch are told that what others wrote may be missed: numbers of transactions are lower then."""
