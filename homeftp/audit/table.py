@@ -145,7 +145,7 @@ class AuditTableReader:
             oldest, following, behind, timeline = self._database.row(
                 "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text, EXISTS (SELECT FROM audit WHERE"
                 " xid >= pg_snapshot_xmin(s) AND xid < pg_snapshot_xmax(s) AND server <> %s),"
-                " left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
+                " CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END"
                 " FROM pg_current_snapshot() AS s",
                 (self._not_of,),
             )

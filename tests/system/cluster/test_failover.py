@@ -135,6 +135,15 @@ class NoticedFailoverTests(SynchronousTestCase):
         self.assertNotEqual(self.tables.id, before)
         self.assertEqual(heard, [self.tables.id])
 
+    def test_log_of_replica(self) -> None:
+        """The audit log can be read from a replica."""
+        self.replicate()
+        replica = Database(f"{self.replica.url('homeftp')}&target_session_attrs=any", connections=1)
+        self.addCleanup(replica.close)
+        wait_until(
+            lambda: list(AuditTableReader(replica).lines()) == [b'{"event": "replicated"}'], lambda: "it is read"
+        )
+
     def test_numbers(self) -> None:
         """No number is given twice, though the replica does not know that it was given: no tag has two contents."""
         self.replicate()
