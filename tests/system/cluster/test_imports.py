@@ -19,6 +19,7 @@ from homeftp.model import Actor
 from homeftp.store import importing
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.upkeep import garbage
+from homeftp.store.cluster.upkeep.ownership import expect_own
 from homeftp.store.factory import open_store
 from homeftp.store.importing import finish_directories, import_store
 from homeftp.store.local.store import LocalStore
@@ -88,6 +89,7 @@ class ImportKillTests(ClusterCase):
         for at in itertools.count(1):
             self.cluster = type(self.cluster)(url=self.cluster.url, **self.cluster_options)
             self.context = self.server()
+            expect_own(self.context.database, self.context.bucket, anew=True)  # what earlier rounds stored is elsewhere
             self.store = ClusterStore(self.context)
             with killing(at) as killer, contextlib.suppress(Killed):
                 list(import_store(source, self.store))
