@@ -14,7 +14,7 @@ from homeftp.cli.terminal.arguments import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import format_size, print_json, print_result, printable
-from homeftp.errors import Busy, Forbidden, OperatorError
+from homeftp.errors import Busy, Forbidden, OperatorError, counted
 
 if TYPE_CHECKING:
     from homeftp.cluster.database import Database
@@ -39,6 +39,7 @@ _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
 """The arguments that only one action has."""
 
 _NOT_LOOKED = "not looked at: the bucket has to answer first"
+_SILENT = "not looked at: the bucket does not answer, or refuses the keys. To find out more: homeftp cluster check"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -169,12 +170,13 @@ def _status(database: Database, options: argparse.Namespace) -> int:
     from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.tables import collected
     from homeftp.store.cluster.tables.holdings import read_status
-    from homeftp.store.cluster.upkeep.ownership import find_foreign
 
     expect_current(database, SCHEMA)
     servers, holds, is_held = list_servers(database), read_status(database), collected.is_held(database)
     following = read_cluster(database, ())
-    foreign = None if options.objects is None else find_foreign(database, open_bucket(options.objects, os.environ))
+    foreign, owned = None, ""
+    if options.objects is not None:
+        foreign, owned = _ownership(database, open_bucket(options.objects, os.environ))
     code = Exit.DONE if foreign is None else Exit.DIFFERS
     if options.json:
         listed = [
@@ -197,14 +199,29 @@ def _status(database: Database, options: argparse.Namespace) -> int:
     if not servers:
         print("server   none runs")
     print(f"replicas {_replicas(following)}")
-    print(f"files    {holds.files:,} with {format_size(holds.file_bytes)}; {holds.directories:,} folders")
+    print(f"files    {holds.files:,} with {format_size(holds.file_bytes)}; {counted(holds.directories, 'folder')}")
     print(f"versions {holds.versions:,} with {format_size(holds.version_bytes)}")
-    print(f"objects  {holds.packs:,} packs; {holds.garbage:,} objects wait to be removed")
+    waiting = f"{counted(holds.garbage, 'object')} {'waits' if holds.garbage == 1 else 'wait'}"
+    print(f"objects  {counted(holds.packs, 'pack')}; {waiting} to be removed")
     if options.objects is not None:
-        print(f"bucket   {foreign or 'belongs to this database'}")
+        print(f"bucket   {foreign or owned}")
     if is_held:
         print("recovered: objects that no file names stay, until: homeftp cluster release")
     return code
+
+
+def _ownership(database: Database, bucket: Bucket) -> tuple[str | None, str]:
+    """Why a bucket is not this database's, or may not be; and whose it is where nothing speaks against it."""
+    from homeftp.store.cluster.upkeep.ownership import find_foreign, is_claimed
+
+    try:
+        bucket.probe()
+    except Busy:
+        return _SILENT, ""
+    foreign = find_foreign(database, bucket)
+    if is_claimed(bucket):
+        return foreign, "belongs to this database"
+    return foreign, "belongs to no database yet: this one may use it"
 
 
 def _replicas(state: ClusterState) -> str:

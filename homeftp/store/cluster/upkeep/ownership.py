@@ -60,6 +60,11 @@ def find_foreign(database: Database, bucket: Bucket) -> str | None:
     return _why_not(database, bucket, _holder(bucket), anew=False)
 
 
+def is_claimed(bucket: Bucket) -> bool:
+    """Whether a bucket says which database it belongs to. Raises `Busy` (51)."""
+    return _holder(bucket) is not None
+
+
 def expect_own(database: Database, bucket: Bucket, *, anew: bool = False) -> None:
     """Let a bucket be this database's: one without an owner, or that of a database which this one was recovered from.
 

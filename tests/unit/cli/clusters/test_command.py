@@ -13,7 +13,8 @@ from homeftp.cluster import state as state_module
 from homeftp.cluster.database import Database
 from homeftp.cluster.servers import ClusterServer, report_server
 from homeftp.cluster.state import ClusterState
-from homeftp.errors import OperatorError
+from homeftp.errors import Busy, OperatorError
+from homeftp.store.cluster.tables import holdings
 from homeftp.store.cluster.upkeep.ownership import OWNER
 from tests.support.clusters import memory_bucket
 from tests.support.commandline import CommandCase
@@ -92,6 +93,33 @@ class ClusterCommandTests(CommandCase):
         self.assertIn("another database", json.loads(self.out.getvalue().splitlines()[-1])["bucket"])
         self.assertEqual(self.cluster("dump", "--objects", "s3://files"), Exit.USAGE)
         self.assertIn("another database", self.err.getvalue())
+
+    def test_status_silent_bucket(self) -> None:
+        """Where the bucket does not answer, or refuses the keys, that is said of it, and the rest is shown."""
+        self.cluster("init", "--objects", "s3://files")
+        self.patch(self.bucket, "get", mock.Mock(side_effect=Busy("the object store does not answer")))
+        self.assertEqual(self.cluster("status", "--objects", "s3://files"), Exit.DIFFERS, self.err.getvalue())
+        self.assertRegex(self.out.getvalue(), r"(?m)^server +none runs$")
+        self.assertRegex(self.out.getvalue(), r"(?m)^bucket +not looked at: .*: homeftp cluster check$")
+        self.assertEqual(self.err.getvalue(), "")
+        self.assertEqual(self.cluster("status", "--objects", "s3://files", "--json"), Exit.DIFFERS)
+        self.assertIn("not looked at", json.loads(self.out.getvalue().splitlines()[-1])["bucket"])
+
+    def test_status_unclaimed_bucket(self) -> None:
+        """A bucket that no database has is not said to belong to this one, though it may use it."""
+        self.cluster("init", "--objects", "s3://files")
+        self.bucket.delete([OWNER])
+        self.assertEqual(self.cluster("status", "--objects", "s3://files"), Exit.DONE)
+        self.assertRegex(self.out.getvalue(), r"(?m)^bucket +belongs to no database yet")
+
+    def test_status_counts(self) -> None:
+        """One thing is counted as one, and not as many."""
+        self.cluster("init", "--objects", "s3://files")
+        holds = holdings.ClusterHoldings(*[1] * len(holdings.ClusterHoldings._fields))
+        with mock.patch.object(holdings, "read_status", return_value=holds):
+            self.assertEqual(self.cluster("status"), Exit.DONE)
+        self.assertIn("1 folder\n", self.out.getvalue())
+        self.assertIn("1 pack; 1 object waits to be removed\n", self.out.getvalue())
 
     def test_status(self) -> None:
         """The servers are listed with their addresses, and what there is is counted."""
