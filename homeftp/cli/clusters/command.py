@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from typing import TYPE_CHECKING, Callable, Mapping
 
 from homeftp.cli.clusters import dumping, exporting, importing, verifying
@@ -112,7 +113,8 @@ def _init(database: Database, bucket: Bucket, options: argparse.Namespace) -> in
         raise OperatorError(refusal.message) from None
     make_share(database, ClusterOptions().share)
     done = "The tables are made." if made else "The tables were there already."
-    sentence = f"{done} Next: homeftp serve {printable(options.database)} --objects {printable(options.objects)}"
+    serve = shlex.join(("homeftp", "serve", options.database, "--objects", options.objects))
+    sentence = f"{done} Next: {printable(serve)}"
     print_result(options, sentence, {"made": made})
     return Exit.DONE
 

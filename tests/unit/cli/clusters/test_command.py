@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import uuid
 from unittest import mock
 
@@ -43,6 +44,13 @@ class ClusterCommandTests(CommandCase):
         self.assertIn("there already", self.out.getvalue())
         self.assertEqual(self.cluster("migrate"), Exit.DONE)
         self.assertIn("nothing to do", self.out.getvalue())
+
+    def test_init_next(self) -> None:
+        """The next step can be typed as it is shown: a shell takes the URL for one word, and for no pattern."""
+        self.cluster("init", "--objects", "s3://files")
+        (said,) = re.findall("Next: (.*)", self.out.getvalue())
+        self.assertEqual(shlex.split(said, posix=True), ["homeftp", "serve", self.url, "--objects", "s3://files"])
+        self.assertIn(f"'{self.url}'", said)  # the control: it has characters that a shell would take for its own
 
     def test_not_made(self) -> None:
         """Without the tables there is no status, and the command that makes them is named."""
