@@ -12,6 +12,9 @@ from tests.support.sshclient import CTR, GCM, SshCase, SshClient
 
 STAT = u32(0) + text(request(17, 1, b"/"))
 
+IGNORE = 2
+"""A message without a meaning."""
+
 MESSAGES = (
     (94, STAT),
     (93, u32(0) + u32(1000)),
@@ -83,11 +86,29 @@ class FuzzedTests(SshCase):
         message = bytes([94]) + STAT
         right = 16 - (1 + len(message)) % 16 + 16
         for cipher in (GCM, CTR):
-            for padding, more, answered in ((right, 0, 1), (255, 0, 0), (len(message) + right, 0, 0), (right, 1, 0)):
+            for padding, more, answered in (
+                (right, 0, 1),
+                (255, 0, 0),
+                (len(message) + right, 0, 0),
+                (right, 1, 0),
+                (right + 1, 1, 0),  # the message itself is right: only the length is wrong
+            ):
                 client = self.member(cipher=cipher)
                 client.seal(bytes([padding]) + message + bytes(right + more))
                 client.pump()
                 self.assertEqual((len(client.answers()), client.closed), (answered, not answered), (padding, more))
+
+    def test_all_padding(self) -> None:
+        """A packet whose padding takes in the type of its message ends the connection, also where that means nothing.
+
+        The control: a message without a meaning whose padding is one byte less.
+        """
+        for cipher in (GCM, CTR):
+            for padding in (14, 15):
+                client = self.member(cipher=cipher)
+                client.seal(bytes([padding, IGNORE]) + bytes(14))
+                client.pump()
+                self.assertEqual(client.closed, padding == 15, cipher)
 
     @REPEATABLE
     @given(
