@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Callable
 
 from hypothesis import strategies
 
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import NotFound, Refusal
+from homeftp.errors import BadRequest, Changed, NotFound, WrongKind
 from homeftp.files.history.past import list_past, open_past
 from homeftp.files.history.restoring import restore_tree
 from homeftp.interfaces import IOpenFile, IStore
@@ -18,6 +19,9 @@ PATHS = ("a", "d", "d/a", "d/b", "d/e", "d/e/a", "f")
 
 Step = tuple[str, str, str, int]
 """What is done, a path, another path, and a number that chooses a version or a time."""
+
+_UNFIT = (BadRequest, Changed, NotFound, WrongKind)
+"""What a step is refused with that does not fit what is there. Nothing else is refused."""
 
 STEPS = strategies.lists(
     strategies.tuples(
@@ -58,7 +62,10 @@ class PastModel:
 
     def _take(self, step: Step) -> None:
         what, path, other, number = step
-        try:
+        if what == "revert":
+            self._revert(path, number % len(self.moments))
+            return
+        with contextlib.suppress(*_UNFIT):
             if what == "write":
                 self._written += 1
                 content = b"%d" % self._written
@@ -72,13 +79,9 @@ class PastModel:
                 kept = sorted(each.at_us for page in self.store.versions(parse(path)) for each in page if not each.name)
                 if kept:
                     self.store.restore(parse(path), kept[number % len(kept)], None)
-            elif what == "move":
+            else:
                 self._moved += ((len(self.moments), each) for each in (path, other))
                 self.store.move(parse(path), parse(other), None, None)
-            else:
-                self._revert(path, number % len(self.moments))
-        except Refusal:
-            pass
 
     def _revert(self, path: str, number: int) -> None:
         as_of_us, held = self.moments[number]
@@ -88,7 +91,7 @@ class PastModel:
         try:
             steps = list(restore_tree(self.store, parse(path), as_of_us, dry_run=False))
         except NotFound:
-            if not wanted:
+            if all(self._was_moved(number, name) for name in wanted):
                 return  # what is there now stays
             raise
         refused = [each for step in steps for each in step.refused]

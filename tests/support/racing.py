@@ -14,8 +14,7 @@ from homeftp.endpoint import parse
 from homeftp.errors import NotFound
 from homeftp.model import WriteRequest
 from homeftp.store.local.store import LocalStore
-from homeftp.syscalls import System
-from tests.support.stores import Walking, put_of
+from tests.support.stores import QuickSystem, Walking, put_of
 
 MARK_US = 999_999_999_000_000
 """The mtime of everything outside, which is also in the contents and names there: seeing it means an escape."""
@@ -157,25 +156,15 @@ OPERATIONS = READING | WRITING
 """Each returns what it has seen, and raises its refusal."""
 
 
-class _Quick(System):
-    """Does not wait for the disk, so that there are more attempts."""
-
-    def fsync(self, fd: int) -> None:
-        """Do nothing."""
-
-    def syncfs(self, fd: int) -> None:
-        """Do nothing."""
+class Kernel(QuickSystem):
+    """The kernel resolves paths. As in the others nothing waits for the disk, so that there are more attempts."""
 
 
-class Kernel(_Quick):
-    """The kernel resolves paths."""
-
-
-class PartByPart(_Quick, Walking):
+class PartByPart(QuickSystem, Walking):
     """Paths are resolved part by part."""
 
 
-class Naive(_Quick):
+class Naive(QuickSystem):
     """Wrong: checks where a path leads, and then opens it."""
 
     def __init__(self, root: str) -> None:

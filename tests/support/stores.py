@@ -58,6 +58,16 @@ def snapshot(folder: str) -> dict[str, tuple[Any, ...]]:
     return found
 
 
+class QuickSystem(System):
+    """Does not wait for the disk: what survives a power cut is tested elsewhere."""
+
+    def fsync(self, fd: int) -> None:
+        """Do nothing, for a directory either."""
+
+    def syncfs(self, fd: int) -> None:
+        """Do nothing."""
+
+
 class Journaled(System):
     """A file system with a journal, whatever the test's own disk is."""
 

@@ -13,7 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.store.cluster.tables import restorations
 from homeftp.store.local.store import LocalStore
+from homeftp.store.local.versions import archive
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorytree import MemoryTree
 from tests.support.births import BirthSystem
@@ -22,6 +24,7 @@ from tests.support.folders import quick_temp_dir
 from tests.support.needs import LONG
 from tests.support.pastmodel import STEPS, Step, problems_of
 from tests.support.repeatable import REPEATABLE
+from tests.support.stores import QuickSystem
 
 _EXAMPLES = 50 if LONG else 1
 
@@ -38,17 +41,8 @@ class _Clock:
         return self.now_us - 1000
 
 
-class _Quick(BirthSystem):
+class _QuickBirths(QuickSystem, BirthSystem):
     """A file was made at its mtime; nothing waits for the disk."""
-
-    def fsync(self, fd: int) -> None:
-        pass
-
-    def fsync_directory(self, fd: int) -> None:
-        pass
-
-    def syncfs(self, fd: int) -> None:
-        pass
 
 
 def moment_us() -> int:
@@ -82,7 +76,7 @@ class PastTests(SynchronousTestCase):
         folder = quick_temp_dir()
         os.mkdir(os.path.join(folder, "root"))
         cache = HashCache(os.path.join(folder, "cache"))
-        store = LocalStore(os.path.join(folder, "root"), cache, StoreOptions(), system=_Quick())
+        store = LocalStore(os.path.join(folder, "root"), cache, StoreOptions(), system=_QuickBirths())
         try:
             return problems_of(store, moment_us, steps)
         finally:
@@ -120,7 +114,12 @@ class PastTests(SynchronousTestCase):
         """A store that does not tell what was put back gives what was not there, and one content for another."""
         gap: list[Step] = [("write", "a", "a", 0), ("remove", "a", "a", 0), ("restore", "a", "a", 0)]
         turns: list[Step] = [("write", "a", "a", 0), ("write", "a", "a", 0), *[("restore", "a", "a", 0)] * 2]
-        for steps in (gap, turns):
-            self.assertEqual(self.in_memory(steps), [])
-            with mock.patch.object(MemoryTree, "keep_restoration"):
-                self.assertEqual(len(self.in_memory(steps)), 1)
+        for problems, forgetful in (
+            (self.in_memory, mock.patch.object(MemoryTree, "keep_restoration")),
+            (self.in_folder, mock.patch.object(archive, "mark_restored")),
+            (self.in_cluster, mock.patch.object(restorations, "insert")),
+        ):
+            for steps in (gap, turns):
+                self.assertEqual(problems(steps), [])
+                with forgetful:
+                    self.assertEqual(len(problems(steps)), 1)

@@ -15,7 +15,7 @@ from homeftp.testing.contract import StoreContract
 from tests.support.contracts import maintain_later
 from tests.support.flips import flip
 from tests.support.folders import QuickCase
-from tests.support.stores import Unlisted
+from tests.support.stores import QuickSystem, Unlisted
 
 
 class LocalStoreTests(StoreContract, SynchronousTestCase):
@@ -54,19 +54,6 @@ class LocalStoreTests(StoreContract, SynchronousTestCase):
         return System()
 
 
-class _Quick(System):
-    """Does not wait for the disk: what survives a power cut is tested elsewhere."""
-
-    def fsync(self, fd: int) -> None:
-        pass
-
-    def fsync_directory(self, fd: int) -> None:
-        pass
-
-    def syncfs(self, fd: int) -> None:
-        pass
-
-
 class FullOptionsTests(QuickCase, LocalStoreTests):
     """The contract, with every option set."""
 
@@ -80,10 +67,10 @@ class FullOptionsTests(QuickCase, LocalStoreTests):
 
     def system(self) -> System:
         """Without waiting."""
-        return _Quick()
+        return QuickSystem()
 
 
-class _EachFile(_Quick):
+class _EachFile(QuickSystem):
     """A file system where each file is synced by itself."""
 
     def syncs_whole(self, fd: int) -> bool:
@@ -100,7 +87,7 @@ class EachFileTests(QuickCase, LocalStoreTests):
         return _EachFile()
 
 
-class _OtherNames(_Quick, Unlisted):
+class _OtherNames(QuickSystem, Unlisted):
     """A disk that may find files by other names than it lists: each name is looked for in its directory."""
 
 
