@@ -140,6 +140,7 @@ class TroubleCase(SynchronousTestCase):
             thread.start()
         for thread in threads:
             thread.join(60)
+        self.assertEqual(set(answers), set(asks), "all are answered")
         return answers
 
     def assert_in_time(self, answers: Answers) -> None:

@@ -79,7 +79,6 @@ class FullTablesTests(FullDatabaseCase):
         with psycopg.connect(self.database.url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE TABLESPACE small LOCATION '{place}'".encode())
             connection.execute(b"CREATE DATABASE full_tables TABLESPACE small")
-        connection.close()
         return self.database.url("full_tables")
 
     def test_full(self) -> None:

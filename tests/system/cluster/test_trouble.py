@@ -56,7 +56,6 @@ class TroubleTests(TroubleCase):
         for each in (*clients.values(), reading, writing, coming):
             each.socket.close()
         self.assert_in_time(answers)
-        self.assertEqual(set(answers), set(asks), "all are answered")
         wait_until(lambda: self.ask("PUSH", b"after", rel_endpoint="after") == Status.OK)
         wait_until(lambda: self.ask("GET", rel_endpoint="after") == Status.OK)
         return answers
