@@ -191,6 +191,12 @@ class PostgreSQL:
             following = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
             wait_until(lambda: connection.execute(following).fetchone(), lambda: "the replica is synchronous")
 
+    def outrun_replica(self) -> None:
+        """From now on nothing waits for a replica, so that one may be behind."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            connection.execute("SELECT pg_reload_conf()")
+
     def promote(self) -> None:
         """Let a replica take over."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
