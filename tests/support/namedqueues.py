@@ -1,4 +1,4 @@
-"""Workers that do each job at once, and remember through whose queue it came."""
+"""Workers that do each job, and make each turn, at once, and remember whose it was."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ class NamedQueues(InlineWorkers):
     account: str | None = None
     used: list[str | None] = attrs.field(factory=list)
     """The account of each job, in their order; None: the program itself."""
+    turns: list[str | None] = attrs.field(factory=list)
+    """The account of each turn."""
 
     def __attrs_pre_init__(self) -> None:
         super().__init__()
 
     def of(self, account: str) -> NamedQueues:
-        return NamedQueues(account, self.used)
+        return NamedQueues(account, self.used, self.turns)
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         self.used.append(self.account)
         return super().run(job, *args)
+
+    def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+        self.turns.append(self.account)
+        super().in_turn(call, *args)

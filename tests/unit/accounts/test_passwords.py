@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import unicodedata
-from functools import partial
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -116,10 +115,6 @@ class RuleTests(SynchronousTestCase):
             self.assertNotIn(password or "\0", message)
 
 
-def _note(done: list[int], guesses: int, name: object) -> None:
-    done.append(guesses)
-
-
 class CheckerTests(QuickCase):
     """Who logs in."""
 
@@ -178,7 +173,7 @@ class CheckerTests(QuickCase):
         for guesses in (1, 3, 2, 1):
             given = CountedPassword(b"anna", b"correct horse", guesses)
             verifyObject(ICountedPassword, given)
-            self.checker.requestAvatarId(given).addCallback(partial(_note, done, guesses))
+            self.checker.requestAvatarId(given).addCallback(lambda _, each: done.append(each), guesses)
         workers.work_all()
         self.assertEqual(done, [1, 1, 2, 3])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -90,10 +89,6 @@ class VisitCase(QuickCase):
 
     def records(self, event: str) -> list[dict[str, Any]]:
         return [each for each in replay.lines(self.server.folder) if each["event"] == event]
-
-
-def _note(done: list[str], address: str, result: object) -> None:
-    done.append(address)
 
 
 class OpenTests(VisitCase):
@@ -197,7 +192,7 @@ class PasswordTests(VisitCase):
         self.visits = self.visits_with(PasswordQueue(workers))
         done: list[str] = []
         for address, typed in ((OTHER, "wrong"), (OTHER, "a long password"), (ADDRESS, "a long password")):
-            self.open(made, address, password=typed).addBoth(partial(_note, done, address))
+            self.open(made, address, password=typed).addBoth(lambda _, each: done.append(each), address)
         workers.work_all()
         self.assertEqual(done, [OTHER, ADDRESS, OTHER])
 

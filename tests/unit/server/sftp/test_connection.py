@@ -14,6 +14,7 @@ from homeftp.server.sftp.connection import PACKETS_PER_TURN, shown_peer
 from homeftp.server.status import client_fields
 from homeftp.testing.memorylink import MemoryLink
 from homeftp.workers import InlineWorkers
+from tests.support.namedqueues import NamedQueues
 from tests.support.queuedworkers import QueuedTurns
 from tests.support.sftppackets import Raw, request, text, u32, u64
 from tests.support.sftppackets import attrs as attributes
@@ -23,24 +24,6 @@ T = TypeVar("T")
 
 IGNORE = 2
 """A message without a meaning."""
-
-
-class NotedTurns(InlineWorkers):
-    """Gives everybody a turn at once; `accounts` is whose turns they were."""
-
-    def __init__(self, account: str = "", accounts: list[str] | None = None) -> None:
-        super().__init__()
-        self.account = account
-        self.accounts: list[str] = [] if accounts is None else accounts
-
-    def of(self, account: str) -> NotedTurns:
-        """Turns that are noted as those of the account."""
-        return NotedTurns(account, self.accounts)
-
-    def in_turn(self, call: Callable[..., object], *args: Any) -> None:
-        """Note whose turn it is, and call it."""
-        self.accounts.append(self.account)
-        super().in_turn(call, *args)
 
 
 class HeldJobs(InlineWorkers):
@@ -128,27 +111,27 @@ class ConnectionTests(SshCase):
 
     def test_many_packets(self) -> None:
         """Of many packets that come together few are read in one turn; then the others have theirs."""
-        turns = NotedTurns()
-        self.server.services = attrs.evolve(self.server.services, workers=turns)
+        queues = NamedQueues()
+        self.server.services = attrs.evolve(self.server.services, workers=queues)
         client = self.member()
         for packets, needed in ((PACKETS_PER_TURN - 1, 1), (3 * PACKETS_PER_TURN - 1, 3)):
-            turns.accounts.clear()
+            queues.turns.clear()
             for _ in range(packets):
                 client.send(IGNORE, text(b""))
             client.pump()
-            self.assertEqual(turns.accounts, ["ann"] * needed)
+            self.assertEqual(queues.turns, ["ann"] * needed)
         client.write(request(17, 1, b"/none"))
         self.assertEqual(len(client.answers()), 1)
 
     def test_turn_of_account(self) -> None:
         """The turns of a client that is logged in are those of its account."""
-        turns = NotedTurns()
-        self.server.services = attrs.evolve(self.server.services, workers=turns)
+        queues = NamedQueues()
+        self.server.services = attrs.evolve(self.server.services, workers=queues)
         client = self.member()
-        self.assertEqual(set(turns.accounts), {guest("192.0.2.1"), "ann"})
-        turns.accounts.clear()
+        self.assertEqual(set(queues.turns), {guest("192.0.2.1"), "ann"})
+        queues.turns.clear()
         client.write(request(17, 1, b"/none"))
-        self.assertEqual((len(client.answers()), set(turns.accounts)), (1, {"ann"}))
+        self.assertEqual((len(client.answers()), set(queues.turns)), (1, {"ann"}))
 
     def test_no_login(self) -> None:
         """A client that does not log in is disconnected; one that did stays."""

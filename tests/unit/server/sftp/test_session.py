@@ -75,7 +75,7 @@ class SessionTests(SessionCase):
         """A listing that a client does not read on with ends, so that it keeps nobody's place."""
         self.lay({f"{number:03}": b"" for number in range(600)})
         handle = self.ask(11, b"/").string
-        self.assertEqual(self.ask(12, handle).kind, 104)
+        self.assertEqual(self.ask(12, handle).kind, NAMES)
         self.clock.advance(61)
         self.assertEqual(self.code(12, handle), FAILURE)
         self.assertEqual(self.code(4, handle), OK)

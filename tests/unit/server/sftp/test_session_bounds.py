@@ -8,7 +8,7 @@ from homeftp.config import KIB, MIB
 from homeftp.server.sftp.handles import MOST_HANDLES
 from homeftp.server.sftp.session import MAX_IN_FLIGHT, REQUESTS_PER_TURN
 from homeftp.server.sftp.wire.numbers import MAX_READ
-from tests.support.sftppackets import FAILURE, NEW, NO_SUCH_FILE, OK, READ, Raw, attrs, request, u64
+from tests.support.sftppackets import FAILURE, HANDLE, NEW, NO_SUCH_FILE, OK, READ, Raw, attrs, request, u64
 from tests.support.sftpsessions import SessionCase
 
 
@@ -114,7 +114,7 @@ class BoundTests(SessionCase):
         """A session has so many handles; where it closes one it can open another."""
         self.lay({"a": b"a"})
         handles = [self.open("/a", READ) for _ in range(MOST_HANDLES - 1)]
-        self.assertEqual(self.ask(11, b"/").kind, 102)
+        self.assertEqual(self.ask(11, b"/").kind, HANDLE)
         self.assertEqual(self.code(3, b"/a", READ, Raw(attrs())), FAILURE)
         self.assertEqual(self.code(11, b"/"), FAILURE)
         self.assertEqual(self.code(4, handles[0]), OK)
