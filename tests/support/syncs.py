@@ -8,7 +8,7 @@ from typing import Any, Mapping, Sequence
 
 import attrs
 
-from homeftp.client import SeenStore, TransferObserver
+from homeftp.client import Outcome, SeenStore, TransferObserver
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Direction, Preference, SyncOptions
@@ -123,6 +123,10 @@ class SyncCase(TransferCase):
     def there(self) -> dict[str, bytes | None]:
         """What the server has in the folder."""
         return contents(os.path.join(self.server.root, "Docs"))
+
+    def problems(self) -> dict[str, Outcome]:
+        """What became of each name in the last sync that is not done."""
+        return {name: outcome for name, outcome in self.outcomes().items() if not outcome.done}
 
     def assert_in_step(self, *laptops: Laptop) -> None:
         """Both sides have the same, nothing failed, and a second sync has nothing to do."""

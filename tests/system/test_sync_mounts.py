@@ -121,7 +121,7 @@ class MovedOntoDiskTests(SyncCase):
             self.assert_in_step()
 
     def test_there(self) -> None:
-        """So is what the server cannot rename."""
+        """What the server cannot rename onto its disk is copied there, and deleted where it was."""
         self.sync_both()
         with memory(os.path.join(self.server.root, "Docs/disk"), "size=1m"):
             self.make_remote_file("Docs/disk/a", b"disk/a")
@@ -176,7 +176,7 @@ class MovedOntoDiskTests(SyncCase):
             self.sync(self.bob)
             for _ in range(2):
                 self.sync(self.ann, max_delete=0)
-                failed = {result.name for result in self.results if not result.outcome.done}
+                failed = set(self.problems())
                 self.assertEqual(failed, {"1", escape_name("disk/what?"), "d/e/y", escape_name("disk/d/e/y: 1")})
                 kept = {name: content for name, content in before.items() if name != "d/x"}
                 self.assertEqual(self.ann.contents(), {**kept, "disk/d": None, "disk/d/x": b"d/x", "disk/d/e": None})
@@ -193,7 +193,7 @@ class MovedOntoDiskTests(SyncCase):
             expected = self.ann.contents()
             for old in ("big", "big/x"):
                 self.sync(self.ann, max_delete=0)
-                failed = {result.name for result in self.results if not result.outcome.done}
+                failed = set(self.problems())
                 self.assertEqual(failed, {old, "disk/big/x"})
                 self.assertEqual(self.ann.contents(), expected)
                 self.assertEqual(self.there()["big/x"], b"x" * 200_000)

@@ -46,9 +46,6 @@ class LinkTests(SyncCase):
         """Sync ann's folder, and follow links."""
         return self.sync(self.ann, selection=FOLLOW, **request).plan
 
-    def problems(self) -> dict[str, Outcome]:
-        return {name: outcome for name, outcome in self.outcomes().items() if not outcome.done}
-
     def assert_links(self) -> None:
         """The links are what they were."""
         for name in ("d/file", "photos"):

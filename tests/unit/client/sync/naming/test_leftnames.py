@@ -28,9 +28,6 @@ def escaped(name: str) -> str:
 class OtherSpellingTests(SyncCase):
     """Ann's folder has names that are escaped on the server, or that `--strict-names` cannot send."""
 
-    def problems(self) -> dict[str, Outcome]:
-        return {name: outcome for name, outcome in self.outcomes().items() if not outcome.done}
-
     def make_pair(self) -> None:
         """Agree, without strict names, on a file and a folder that strict names cannot send, and on another file."""
         for name in ("what?.txt", "q?/x", "q?/sub/y", "plain"):
@@ -125,9 +122,6 @@ class MovedTests(SyncCase):
             self.ann.put(name, name.encode())
         self.sync(self.ann)
         self.sync(self.bob)
-
-    def problems(self) -> dict[str, Outcome]:
-        return {name: outcome for name, outcome in self.outcomes().items() if not outcome.done}
 
     def clash(self) -> None:
         """Make the folder f4 of ann clash with one of the server."""
