@@ -8,6 +8,7 @@ from typing import Callable, Iterator, Sequence, TypeVar
 
 import psycopg
 
+from homeftp.cluster.connections import TIMELINE
 from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.migrations import KeptTable, SchemaPart, expect_current
 from homeftp.cluster.shared import process_id
@@ -128,7 +129,7 @@ class AuditTableReader:
         self._not_of = process_id() if others else ""
         self._read_before: str | None = None
         """The oldest transaction that was under way at the last look: those before it have been read."""
-        self._timeline: str | None = None
+        self._timeline: int | None = None
         """On which the database wrote at the last look: the numbers of transactions of another one say nothing."""
         self.is_behind = False
         """Whether the last look left lines for another one."""
@@ -145,7 +146,7 @@ class AuditTableReader:
             oldest, following, behind, timeline = self._database.row(
                 "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text, EXISTS (SELECT FROM audit WHERE"
                 " xid >= pg_snapshot_xmin(s) AND xid < pg_snapshot_xmax(s) AND server <> %s),"
-                " CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END"
+                f" CASE WHEN NOT pg_is_in_recovery() THEN {TIMELINE} END"
                 " FROM pg_current_snapshot() AS s",
                 (self._not_of,),
             )
@@ -160,8 +161,8 @@ class AuditTableReader:
 
         Lines of a transaction that is not over, and of those that began after it, are left for another look: numbers
         of lines alone do not tell that one is still to come. Lines that a restored database has from transactions of
-        another one are read at the first look. Of what was written between the
-        takeover by a replica and the next look, lines may be missed.
+        another one are read at the first look. Of what was written between the takeover by a replica and the next look,
+        lines may be missed.
         """
         snapshot = self._snapshot()
         where = "(xid < %s::text::xid8 OR xid >= %s::text::xid8)"

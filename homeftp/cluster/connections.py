@@ -26,13 +26,17 @@ _OTHER_PLANS = ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "ena
 of a table, which is wrong for one that has just grown: then each page of a listing would be sorted anew, and a
 batch of files read the whole table."""
 
-_TABLES = """
-SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint, own
+TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint"
+"""The timeline on which the database writes, which is another one after each promotion, and each recovery to a point in
+time: that of the log that is being written, as the control file has it after the next checkpoint. A replica that has
+not taken over raises an error."""
+
+_TABLES = f"""
+SELECT system_identifier, {TIMELINE}, own
 FROM pg_control_system(), (SELECT to_regclass('identity')::oid::bigint AS own) AS tables
 WHERE own IS NOT NULL AND NOT pg_is_in_recovery()
 """
-"""Facts that no other tables of a cluster share. The timeline is another one after each promotion, and each recovery to
-a point in time. It is that of the log that is being written: the control file has it after the next checkpoint."""
+"""Facts that no other tables of a cluster share."""
 
 _ID_LENGTH = 32
 """Characters of an id: 128 bits."""

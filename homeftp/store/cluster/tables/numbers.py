@@ -6,6 +6,7 @@ those of the sequence are the timeline on which the database writes, which is an
 
 from __future__ import annotations
 
+from homeftp.cluster.connections import TIMELINE
 from homeftp.cluster.database import IQueries
 
 _BITS = 52
@@ -15,11 +16,9 @@ _TIMELINES = 2**11
 """Timelines until numbers of the first one may come again: a number has 63 bits."""
 
 _ALLOCATE = f"""
-SELECT now_us(), array(SELECT (timeline % {_TIMELINES} << {_BITS}) + nextval('number') FROM generate_series(1, %s))
-FROM (
-    SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint AS timeline OFFSET 0
-) AS log
-""".replace(" % ", " %% ")
+SELECT now_us(), array(SELECT (mod(timeline, {_TIMELINES}) << {_BITS}) + nextval('number') FROM generate_series(1, %s))
+FROM (SELECT {TIMELINE} AS timeline OFFSET 0) AS log
+"""
 
 
 def allocate(queries: IQueries, count: int) -> tuple[int, list[int]]:

@@ -25,7 +25,6 @@ DELETE FROM restored WHERE ctid IN
     (SELECT ctid FROM restored WHERE share = %s AND at_us < %s LIMIT %s FOR UPDATE SKIP LOCKED)
 """
 
-
 _FORGET = """
 DELETE FROM restored WHERE share = %s AND path = %s
     AND NOT EXISTS (SELECT FROM version v WHERE v.share = %s AND v.path = %s)
