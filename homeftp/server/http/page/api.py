@@ -42,6 +42,21 @@ class ApiHandler:
     """Handlers of calls that are not about files, by their name."""
     archives: ArchiveMemory = attrs.field(factory=ArchiveMemory)
     """The memory of the ZIP files that it makes."""
+    _calls: Mapping[str, Mapping[str, tuple[str, Call]]] = attrs.field(init=False)
+    """Each call by its methods: the request's name in the audit log, and the function."""
+
+    @_calls.default
+    def _bind(self) -> Mapping[str, Mapping[str, tuple[str, Call]]]:
+        archive = "GET", partial(_zip, self.archives)
+        return {
+            "list": {"GET": ("GET", _list)},
+            "search": {"GET": ("GET", _search)},
+            "versions": {"GET": ("VERSIONS", _versions)},
+            "deleted": {"GET": ("VERSIONS", _deleted)},
+            "restore": {"POST": ("RESTORE", _restore)},
+            "space": {"GET": ("GET", _space)},
+            "zip": {"GET": archive, "POST": archive},
+        }
 
     def allows_without_login(self, request: HttpRequest) -> bool:
         """As the call says; nothing about files is answered without a login."""
@@ -54,7 +69,7 @@ class ApiHandler:
         other = self.others.get(name)
         if other is not None:
             return await other.handle(request)
-        methods = _zip_calls(self.archives) if name == "zip" else _CALLS.get(name)
+        methods = self._calls.get(name)
         if methods is None:
             raise NotFound("the API has no call of that name")
         found = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -111,20 +126,3 @@ async def _zip(memory: ArchiveMemory, request: HttpRequest, files: IFiles, endpo
             raise BadRequest("no name was given")
     assert request.login is not None
     return await archive_response(memory, request.login, files, endpoint, names, endpoint.name or "homeftp")
-
-
-_CALLS: Mapping[str, Mapping[str, tuple[str, Call]]] = {
-    "list": {"GET": ("GET", _list)},
-    "search": {"GET": ("GET", _search)},
-    "versions": {"GET": ("VERSIONS", _versions)},
-    "deleted": {"GET": ("VERSIONS", _deleted)},
-    "restore": {"POST": ("RESTORE", _restore)},
-    "space": {"GET": ("GET", _space)},
-}
-"""Each call by its methods: the request's name in the audit log, and the function."""
-
-
-def _zip_calls(memory: ArchiveMemory) -> Mapping[str, tuple[str, Call]]:
-    """The calls for ZIP files, whose lists of members are in `memory`."""
-    call = partial(_zip, memory)
-    return {"GET": ("GET", call), "POST": ("GET", call)}
