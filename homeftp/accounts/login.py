@@ -11,7 +11,7 @@ from collections import Counter
 from functools import partial
 from typing import Callable, Sequence, TypeVar, cast
 
-from twisted.cred.credentials import ICredentials, IUsernamePassword
+from twisted.cred.credentials import ICredentials
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredLock
@@ -22,7 +22,7 @@ from zope.interface import implementer
 from homeftp.accounts.devicelogin import IDeviceCredentials
 from homeftp.accounts.devices import DeviceKind
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit, user_name
-from homeftp.accounts.passwords import CountedPassword
+from homeftp.accounts.passwords import counted_password
 from homeftp.accounts.realm import Account, AccountChanged
 from homeftp.accounts.state.interface import Version
 from homeftp.accounts.throttle import GuessLimit
@@ -340,9 +340,7 @@ class LoginService:
         """A wrong name and a wrong password or key get the same answer."""
         actor = Actor(None, None, address, _REQUEST, front_end=front_end)
         guesses = await self._throttle.count(address)
-        if IUsernamePassword.providedBy(credentials):
-            given = IUsernamePassword(credentials)
-            credentials = CountedPassword(given.username, given.password, guesses)
+        credentials = counted_password(credentials, guesses)
         try:
             login = await self._checked(credentials, address, front_end)
         except UnauthorizedLogin:

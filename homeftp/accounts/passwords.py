@@ -19,7 +19,7 @@ from typing import ClassVar, Sequence
 import attrs
 import msgspec
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface, implementer
@@ -142,7 +142,7 @@ class ICountedPassword(IUsernamePassword):
 @implementer(ICountedPassword)
 @attrs.frozen
 class CountedPassword:
-    """A name and a password that count as a guess: the login service makes these of what front ends give it."""
+    """A name and a password that count as a guess."""
 
     username: bytes
     password: bytes = attrs.field(repr=False)
@@ -151,6 +151,14 @@ class CountedPassword:
     def checkPassword(self, password: bytes) -> bool:
         """Whether it is this password: for checkers of others, which know it as it was typed."""
         return hmac.compare_digest(self.password, password)
+
+
+def counted_password(credentials: ICredentials, guesses: int) -> ICredentials:
+    """A name and a password with the guesses that they count with; other credentials as they are."""
+    if not IUsernamePassword.providedBy(credentials):
+        return credentials
+    given = IUsernamePassword(credentials)
+    return CountedPassword(given.username, given.password, guesses)
 
 
 @implementer(ICredentialsChecker)

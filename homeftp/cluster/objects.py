@@ -134,7 +134,8 @@ class Bucket:
         self._seconds = seconds
         self._pause = pause
         self._breaker = CircuitBreaker()
-        self._before_put = self._on_missing = _nothing
+        self._before_put: Callable[[], None] = lambda: None
+        self._on_missing: Callable[[], None] = lambda: None
 
     def new_name(self) -> str:
         """A name that no object had before."""
@@ -159,7 +160,7 @@ class Bucket:
         A server of S3 that knows no conditions, or leaves them out, replaces what is there. An answer may be lost, so
         False may also mean that it was written.
         """
-        return self._ask(_create, self._key(name), content)
+        return self._ask(_put_if, self._key(name), content, "create")
 
     def replace(self, name: str, old: bytes, new: bytes) -> bool:
         """Write an object that is to be replaced as long as it is `old`; whether it is `new` a while later.
@@ -347,14 +348,6 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
     except (BaseError, ValueError) as error:
         raise OperatorError(f"the bucket {url} cannot be used: its settings are wrong") from error
     return Bucket(store, prefix, within=within, seconds=timeouts.operation)
-
-
-def _nothing() -> None:
-    """No guard."""
-
-
-def _create(store: Store, key: str, content: bytes) -> bool:
-    return _put_if(store, key, content, "create")
 
 
 def _replace(store: Store, key: str, old: bytes, new: bytes) -> bool:

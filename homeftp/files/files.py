@@ -92,7 +92,6 @@ class Files:
     _hasher: FileHasher = attrs.field(init=False)
     _store: IStore = attrs.field(init=False)
     """The same store; changes are recorded as those of `actor`."""
-
     _lookups: Lookups = attrs.field(init=False)
 
     @_lookups.default

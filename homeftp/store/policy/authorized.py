@@ -118,8 +118,7 @@ class AuthorizedStore:
         """
         if self._may(READ, endpoint):
             return self._whole(endpoint)
-        is_way = self.rights.leads_to_folder(endpoint.parts) and self._way(endpoint) is not None
-        return of_way(endpoint) if is_way else not_found(endpoint)
+        return not_found(endpoint) if self.stat(endpoint) is None else of_way(endpoint)
 
     def _hidden(self, more: FolderSet) -> FolderSet:
         """The folders that the account may not see, and `more`, as the store has them."""
@@ -266,8 +265,7 @@ class AuthorizedStore:
         def allowed(item: tuple[WriteRequest, bytes | None]) -> _Write | Refusal:
             request, content = item
             wanted = directory_wanted(self.rights, request) if content is None else request
-            whole = self._whole(request.endpoint)
-            ours = as_allowed(self.rights, wanted, whole, acting, directory=content is None)
+            ours = as_allowed(self.rights, wanted, self._whole(request.endpoint), acting, directory=content is None)
             return ours if isinstance(ours, Refusal) else (wanted, ours, content)
 
         def write(asked: Sequence[_Write]) -> Sequence[Entry | Exception]:
@@ -300,13 +298,12 @@ class AuthorizedStore:
 
     def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
         """`set_metadata` for several at once."""
-        return for_allowed(
-            self._bound.set_metadata_many,
-            requests,
-            lambda each: metadata_as_allowed(
-                self.rights, each, self._seen(each.endpoint, owners_metadata), self._acting
-            ),
-        )
+
+        def allowed(request: WriteRequest) -> WriteRequest | Refusal:
+            seen = self._seen(request.endpoint, owners_metadata)
+            return metadata_as_allowed(self.rights, request, seen, self._acting)
+
+        return for_allowed(self._bound.set_metadata_many, requests, allowed)
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
