@@ -23,6 +23,7 @@ from homeftp.model import Entry, Version
 from homeftp.store.local.disk.entries import entry_of, is_reserved, kind_problem, known_entry
 from homeftp.store.local.disk.errnos import MISSING, close_quietly, refusal
 from homeftp.store.local.disk.handles import raw
+from homeftp.store.local.disk.privatefiles import read_private_link
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
 from homeftp.store.local.disk.spelling import wire_form
@@ -272,7 +273,7 @@ class _Walk(msgspec.Struct, frozen=True):
                         stats[os.fsdecode(file)] = found
                         made[file] = self.lister.system.made_us(directory, file)
                     elif directory is not None and stat.S_ISLNK(found.st_mode):
-                        restored[file] = restored_version(directory, file)
+                        restored[file] = restored_version(read_private_link(directory, file))
         known = self.lister.cache.known(self.lister.folders.cache_path(place.mount, folder), stats)
         for key, file, at_us in wanted:
             if os.fsdecode(file) in stats:

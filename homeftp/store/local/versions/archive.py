@@ -25,11 +25,11 @@ from homeftp.model import Actor
 from homeftp.store.local.disk.errnos import FULL, close_quietly
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
-from homeftp.store.local.disk.privatefiles import open_private_directory
+from homeftp.store.local.disk.privatefiles import make_private_link, open_private_directory
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.layout import VersionDir
-from homeftp.store.local.versions.naming import Names, mark_restored, version_path
+from homeftp.store.local.versions.naming import Names, restored_mark, version_path
 from homeftp.store.local.versions.retention import EvictionScope, VersionArchive
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
@@ -311,7 +311,7 @@ class Archiver:
                 if at_us not in (None, time_us):
                     return  # that microsecond has something, from before the clock was set back
                 with contextlib.suppress(FileExistsError):
-                    mark_restored(folder.fd, file, version_us)
+                    make_private_link(folder.fd, file, restored_mark(version_us))
                     self._archive.mark_made(mount, endpoint)
                     return
 

@@ -14,6 +14,7 @@ from typing import Callable, Container, Iterator
 from homeftp.config import DAY
 from homeftp.model import SECOND_US
 from homeftp.store.local.disk.errnos import MISSING
+from homeftp.store.local.disk.privatefiles import read_private_link
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, directories_in, directory_steps
 from homeftp.store.local.versions.naming import (
@@ -286,7 +287,8 @@ class VersionDir:
             names, at_us = original_of(folder, name), time_of(folder, name)
             if names is None or at_us is None:
                 return None
-            if stat.S_ISREG(found.st_mode) or (stat.S_ISLNK(found.st_mode) and restored_version(directory, name)):
+            is_mark = stat.S_ISLNK(found.st_mode) and restored_version(read_private_link(directory, name)) is not None
+            if is_mark or stat.S_ISREG(found.st_mode):
                 return VersionFile(at_us, names, folder, name, found)
         return None
 

@@ -25,7 +25,6 @@ from typing import NamedTuple
 
 from homeftp.endpoint import MAX_NAME_BYTES, RESERVED_PREFIX
 from homeftp.model import SECOND_US
-from homeftp.store.local.disk.privatefiles import make_private_link, read_private_link
 
 Names = tuple[bytes, ...]
 """The parts of a path, as system calls take them."""
@@ -77,14 +76,13 @@ def version_path(names: Names, at_us: int) -> tuple[Names, bytes]:
     return (day, *names[:-1]), named
 
 
-def mark_restored(folder: int, name: bytes, version_us: int) -> None:
-    """Make the mark of a version of that time that was put back, in an open folder. Raises OSError."""
-    make_private_link(folder, name, b"%b%d" % (_RESTORED, version_us))
+def restored_mark(version_us: int) -> bytes:
+    """The text of the mark of a version of that time that was put back."""
+    return b"%b%d" % (_RESTORED, version_us)
 
 
-def restored_version(folder: int, name: bytes) -> int | None:
-    """The time that a version had until it was put back; None for a link that is no mark of that. Raises OSError."""
-    text = read_private_link(folder, name)
+def restored_version(text: bytes) -> int | None:
+    """The time that a version had until it was put back, by the text of a link; None where that is no such mark."""
     digits = text[len(_RESTORED) :]
     if not text.startswith(_RESTORED) or not _DIGITS.match(digits):
         return None

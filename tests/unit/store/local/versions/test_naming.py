@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.store.local.versions.naming import (
     folder_of,
-    mark_restored,
     original_of,
+    restored_mark,
     restored_version,
     start_of,
     time_of,
     version_path,
 )
-from tests.support.folders import open_folder
 
 NOON = 1_764_158_400_000_000
 """2025-11-26 12:00:00 UTC."""
@@ -53,19 +50,20 @@ class NamingTests(SynchronousTestCase):
         self.assertEqual(sorted(files), files)
 
     def test_marks(self) -> None:
-        """A link says which version was put back; any other link, and what is no link, says nothing of that."""
-        _, folder = open_folder(self)
-        mark_restored(folder, b"mark", NOON)
-        os.symlink("/etc/passwd", b"other", dir_fd=folder)
-        os.symlink(b"homeftp restored the version of -1", b"forged", dir_fd=folder)
-        os.symlink(b"homeftp restored the version of " + b"9" * 19, b"large", dir_fd=folder)
-        for name, at_us in ((b"last", LAST), (b"later", LAST + 1), (b"latest", 10**18 - 1)):
-            os.symlink(b"homeftp restored the version of %d" % at_us, name, dir_fd=folder)
-        names = (b"mark", b"other", b"forged", b"large", b"last", b"later", b"latest")
-        self.assertEqual([restored_version(folder, name) for name in names], [NOON, *[None] * 3, LAST, None, None])
+        """The text of a link says which version was put back; that of any other link says nothing of that."""
+        forged = b"homeftp restored the version of "
+        for text, expected in (
+            (restored_mark(NOON), NOON),
+            (restored_mark(LAST), LAST),
+            (restored_mark(LAST + 1), None),
+            (restored_mark(10**18 - 1), None),
+            (restored_mark(-1), None),
+            (forged + b"9" * 19, None),
+            (forged, None),
+            (b"/etc/passwd", None),
+        ):
+            self.assertEqual(restored_version(text), expected, text)
         self.assertEqual(version_path((b"a",), LAST), ((b"9999-12-31",), b".homeftp-23.59.59.999999-a"))
-        self.assertRaises(FileExistsError, mark_restored, folder, b"mark", NOON + 1)
-        self.assertRaises(OSError, restored_version, folder, b"none")
 
     def test_others(self) -> None:
         """Other names are no versions."""

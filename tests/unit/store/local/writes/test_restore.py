@@ -90,7 +90,9 @@ class RestoreTests(VersionsCase):
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "file.txt", content)
-        with mock.patch("homeftp.store.local.versions.archive.mark_restored", side_effect=FileExistsError) as marked:
+        with mock.patch(
+            "homeftp.store.local.versions.archive.make_private_link", side_effect=FileExistsError
+        ) as marked:
             store.restore(parse("file.txt"), None, None)
         self.assertEqual((marked.call_count, self.marks()), (1, {}))
         self.assertEqual((self.content("file.txt"), self.contents()), (b"one", [b"two"]))
