@@ -9,7 +9,16 @@ from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, folded, is_plain, name_problem, other_case, parse
+from homeftp.endpoint import (
+    NO_FOLDERS,
+    Endpoint,
+    FolderSet,
+    folded,
+    is_plain,
+    name_problem,
+    other_case,
+    parse,
+)
 from homeftp.errors import BadEndpoint
 from tests.support.hostilenames import hostile
 from tests.support.nameoracle import broken

@@ -9,7 +9,8 @@ from homeftp.client.escapes import ESCAPE, ESCAPES, unescape_name
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.names import NO_LOCAL_NAME
 from homeftp.client.plan.listing import RemoteListing
-from homeftp.client.tables.nametable import NameTable, upwards
+from homeftp.client.tables.nameset import is_beneath, nearest
+from homeftp.client.tables.nametable import NameTable
 from homeftp.endpoint import folded
 from homeftp.model import Entry
 
@@ -54,7 +55,7 @@ def leave_out_refused(tree: LocalTree, entries: NameTable[Entry], same: Collecti
     clashes: dict[str, str] = {}
     for folder in (folders.keys() | tree.files.folders()).difference(same):
         clashes.update(_similar(_names(tree, folders, folder), {name for name, _ in entries.inside(folder)}))
-    for name in [each for each in chain(tree.files, tree.directories) if _is_beneath(each, clashes)]:
+    for name in [each for each in chain(tree.files, tree.directories) if is_beneath(each, clashes)]:
         tree.files.pop(name, None)
         tree.directories.pop(name, None)
     for name, other in sorted(clashes.items()):
@@ -69,12 +70,12 @@ def leave_out_unstorable(listing: RemoteListing, tree: LocalTree, folding: Colle
     folders, mounts = _folders(tree), tree.mount_points
     clashes: dict[str, str] = {}
     for folder in listing.entries.folders():
-        if next((name for name in upwards(folder) if name in mounts), "") not in folding:
+        if nearest(folder, mounts) not in folding:
             continue
         there = {name for name, _ in listing.entries.inside(folder) if name}
         clashes.update(_similar(there, _names(tree, folders, folder)))
     if clashes:
-        listing.entries.keep(lambda name, _: not _is_beneath(name, clashes))
+        listing.entries.keep(lambda name, _: not is_beneath(name, clashes))
     for name, other in sorted(clashes.items()):
         listing.failed.append((name, clash_reason(other, here=True)))
 
@@ -105,8 +106,3 @@ def _similar(source: AbstractSet[str], target: AbstractSet[str]) -> Iterator[tup
         for name in names if len(names) > 1 else ():
             if name in new:
                 yield name, next(each for each in names if each != name)
-
-
-def _is_beneath(name: str, folders: Collection[str]) -> bool:
-    """Whether a name is one of these, or beneath one."""
-    return any(each in folders for each in upwards(name))

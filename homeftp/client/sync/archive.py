@@ -14,7 +14,8 @@ import attrs
 
 from homeftp.client.plan.survey import names_around
 from homeftp.client.sync.model import SyncNode, inode_table, node_table
-from homeftp.client.tables.nametable import NameTable, upwards
+from homeftp.client.tables.nameset import upwards
+from homeftp.client.tables.nametable import NameTable
 from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.hashing.filehash import ALGORITHM, from_binary
 from homeftp.hashing.treedigest import NOTHING, UNKNOWN, DirectoryDigester

@@ -15,7 +15,7 @@ from homeftp.client.selection import Selector
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair, node_of_row, pair_id, split_name
 from homeftp.client.sync.model import SyncNode
 from homeftp.client.sync.scope import Scope
-from homeftp.client.tables.nametable import upwards
+from homeftp.client.tables.nameset import upwards
 
 MOST_NAMES = 50_000
 """Names of a pair that are remembered: those that were left out last."""

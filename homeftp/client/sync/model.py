@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from itertools import repeat
-from typing import Collection, Container, Iterable, Mapping, NamedTuple, Sequence
+from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
-from homeftp.client.tables.nametable import NameTable, upwards
+from homeftp.client.tables.nameset import nearest
+from homeftp.client.tables.nametable import NameTable
 from homeftp.client.tables.packedlist import ListPacking, PackedList
 from homeftp.client.tables.packs import Columns, Packing
 from homeftp.hashing.filehash import binary, from_binary
@@ -151,11 +152,6 @@ def is_within(name: str, folder: str) -> bool:
     return name == folder or name.startswith(f"{folder}/")
 
 
-def disk_of(folder: str, mounts: Container[str]) -> str:
-    """The one of these mount points at or around a directory that is the next to it; "" for none."""
-    return next((name for name in upwards(folder) if name in mounts), "")
-
-
 class Unsynced(NamedTuple):
     """Why something cannot be synced."""
 
@@ -196,7 +192,7 @@ class SyncTree:
 
     def folds(self, folder: str) -> bool:
         """Whether a directory is on such a disk."""
-        return disk_of(folder, self.mounts) in self.folding
+        return nearest(folder, self.mounts) in self.folding
 
 
 class Act(enum.Enum):

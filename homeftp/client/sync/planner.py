@@ -33,8 +33,8 @@ from homeftp.client.sync.model import (
 from homeftp.client.sync.naming.copynames import copy_name, is_copy_of, original_endpoint
 from homeftp.client.sync.naming.renames import Rename, follow_renames, rename_node
 from homeftp.client.tables.allnames import AllNames, name_order
-from homeftp.client.tables.nameset import NameSet
-from homeftp.client.tables.nametable import NameTable, upwards
+from homeftp.client.tables.nameset import NameSet, is_beneath, upwards
+from homeftp.client.tables.nametable import NameTable
 from homeftp.client.tables.packedlist import PackedList
 from homeftp.endpoint import folded
 
@@ -167,7 +167,7 @@ def _without(nodes: Mapping[str, SyncNode], opaque: Container[str]) -> Mapping[s
     if not opaque:
         return nodes
     known = copy_nodes(nodes)
-    known.keep(lambda name, _: not any(each in opaque for each in upwards(name)))
+    known.keep(lambda name, _: not is_beneath(name, opaque))
     return known
 
 
@@ -248,7 +248,7 @@ class _PlanBuilder:
 
     def _is_kept_link(self, name: str, here: SyncNode | None, there: SyncNode | None, decision: Decision) -> bool:
         """Whether something here would be changed that is reached by a link."""
-        if not self._links or not any(each in self._links for each in upwards(name)):
+        if not self._links or not is_beneath(name, self._links):
             return False
         if decision is Decision.AGREED and here is not None and there is not None:
             decision = decide_metadata(self.base.get(name), here, there)

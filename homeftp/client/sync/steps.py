@@ -8,8 +8,7 @@ import attrs
 
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan, is_within
 from homeftp.client.sync.naming.renames import Rename
-from homeftp.client.tables.nameset import NameSet
-from homeftp.client.tables.nametable import upwards
+from homeftp.client.tables.nameset import NameSet, upwards
 from homeftp.client.tables.packedlist import PackedList
 from homeftp.endpoint import folded
 

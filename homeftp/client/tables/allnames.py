@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any, Generic, Iterator, TypeVar
 
-from homeftp.client.tables.nametable import NameTable, upwards
+from homeftp.client.tables.nameset import upwards
+from homeftp.client.tables.nametable import NameTable
 
 V = TypeVar("V")
 

@@ -1,15 +1,32 @@
-"""A set of the names of very many files, in little memory: the names in one folder are one text."""
+"""Names whose parts are separated by `/`: what is around one, and a set of very many of them, in little memory."""
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Sequence
+from typing import Container, Iterable, Iterator, Sequence
 
 _END = b"\0"
 """Ends each name; no name has it."""
 
 
+def upwards(name: str) -> Iterator[str]:
+    """A name, and those of the directories around it."""
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
+
+
+def is_beneath(name: str, names: Container[str]) -> bool:
+    """Whether a name is one of these, or beneath one."""
+    return any(each in names for each in upwards(name))
+
+
+def nearest(name: str, names: Container[str]) -> str:
+    """The next of these names that is the name itself, or that of a directory around it; "" for none."""
+    return next((each for each in upwards(name) if each in names), "")
+
+
 class NameSet:
-    """Names, whose parts are separated by `/`. It is quickest to ask about those of one folder, then of the next."""
+    """Names, those in one folder as one text. It is quickest to ask about those of one folder, then of the next."""
 
     def __init__(self) -> None:
         self._folders: dict[str, bytearray] = {}

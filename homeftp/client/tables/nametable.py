@@ -363,13 +363,6 @@ class NameTable(MutableMapping[str, V]):
         return opened
 
 
-def upwards(name: str) -> Iterator[str]:
-    """A name, and those of the directories around it."""
-    while name:
-        yield name
-        name = name.rpartition("/")[0]
-
-
 def _first(slice: Slice) -> str:
     return slice.first
 

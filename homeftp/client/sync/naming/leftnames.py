@@ -6,7 +6,7 @@ from typing import Container, Mapping
 
 from homeftp.client.files.model import LocalTree
 from homeftp.client.sync.model import Side, SyncNode, SyncTree, Unsynced
-from homeftp.client.tables.nametable import upwards
+from homeftp.client.tables.nameset import is_beneath, upwards
 
 
 def other_spellings(tree: LocalTree) -> Mapping[str, Unsynced]:
@@ -39,13 +39,13 @@ def moved_to_opaque(
     waiting: dict[str, Unsynced] = {}
     for side, tree, other in ((Side.HERE, here, there), (Side.THERE, there, here)):
         lost = [name for name, node in base.items() if node.kind == "file" and name not in tree.nodes]
-        lost = [name for name in lost if name in other.nodes and not _is_within_any(name, opaque)]
+        lost = [name for name in lost if name in other.nodes and not is_beneath(name, opaque)]
         if not lost:
             continue
         found = dict(tree.unnamed)
         hashes = {}
         for name, node in tree.nodes.items():
-            if node.kind == "file" and _is_within_any(name, opaque):
+            if node.kind == "file" and is_beneath(name, opaque):
                 if name in tree.inodes:
                     found[tree.inodes[name]] = name
                 if node.hash is not None and node.size and name not in base:
@@ -57,10 +57,6 @@ def moved_to_opaque(
             if to is not None:
                 waiting[name] = _moved(to, side)
     return _topmost(waiting, base, here, there) if waiting else {}
-
-
-def _is_within_any(name: str, opaque: Container[str]) -> bool:
-    return any(each in opaque for each in upwards(name))
 
 
 def _moved(to: str, side: Side) -> Unsynced:

@@ -13,7 +13,8 @@ from typing import Callable, Collection, Container, Iterable, Iterator, Mapping,
 import attrs
 
 from homeftp.client.sync.model import Side, SyncNode, SyncTree, copy_nodes, is_within
-from homeftp.client.tables.nametable import NameTable, upwards
+from homeftp.client.tables.nameset import upwards
+from homeftp.client.tables.nametable import NameTable
 from homeftp.endpoint import folded
 
 

@@ -6,7 +6,26 @@ import tracemalloc
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.tables.nameset import NameSet
+from homeftp.client.tables.nameset import NameSet, is_beneath, nearest, upwards
+
+
+class AroundTests(SynchronousTestCase):
+    """A name and the directories around it."""
+
+    def test_upwards(self) -> None:
+        """From the name to the topmost directory; the top itself has no name."""
+        self.assertEqual(list(upwards("a/b/c")), ["a/b/c", "a/b", "a"])
+        self.assertEqual(list(upwards("")), [])
+
+    def test_beneath(self) -> None:
+        """A name is beneath itself, and beneath what it is in, but not beneath what begins like it."""
+        for name, expected in (("a/b", True), ("a/b/c", True), ("a/bc", False), ("a", False), ("", False)):
+            self.assertIs(is_beneath(name, {"a/b"}), expected, name)
+
+    def test_nearest(self) -> None:
+        """The innermost one counts."""
+        for name, expected in (("a/b/c", "a/b"), ("a/b", "a/b"), ("a/c", "a"), ("b", "")):
+            self.assertEqual(nearest(name, {"a", "a/b"}), expected, name)
 
 
 class NameSetTests(SynchronousTestCase):
