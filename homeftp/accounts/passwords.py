@@ -136,7 +136,7 @@ def _digest(password: str, cost: Cost, salt: bytes) -> bytes:
 class ICountedPassword(IUsernamePassword):
     """A name and a password that count as a guess."""
 
-    guesses: int = Attribute("Those that count for its address by now, with this one (`GuessLimit.count`).")
+    guesses: int = Attribute("The guesses that count for its address, with this one (`GuessLimit.count`).")
 
 
 @implementer(ICountedPassword)
@@ -149,7 +149,7 @@ class CountedPassword:
     guesses: int
 
     def checkPassword(self, password: bytes) -> bool:
-        """Whether it is this password: for checkers of others, which know it as it was typed."""
+        """Whether it is this password: for checkers of plugins that store it as it was typed."""
         return hmac.compare_digest(self.password, password)
 
 

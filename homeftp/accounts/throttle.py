@@ -1,8 +1,8 @@
 """Limits wrong guesses: a number in a period from one address, over all of its connections.
 
 And the order in which passwords are checked: each takes a quarter of a second, and there are few threads for them. In
-the order of their arrival, guesses from two addresses would keep everybody from logging in. So who has guessed wrong
-less often is checked first, and where too many wait, one of those that have guessed most is refused.
+the order of their arrival, guesses from two addresses would keep everybody from logging in. So passwords from addresses
+with fewer wrong guesses are checked first, and if too many wait, one from an address with most guesses is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from homeftp.interfaces import IWorkers
 T = TypeVar("T")
 
 MOST_WAITING = 32
-"""Passwords that wait to be checked, where nothing else is said."""
+"""Passwords that may wait in a queue, unless it is made with another number."""
 
 MOST_ADDRESSES = 10_000
 """Addresses that are remembered, at most; the one whose last guess is oldest is forgotten first."""
@@ -133,7 +133,7 @@ class _Check:
     guesses: int
     """The guesses that count for its address by now, with this one (`GuessLimit.count`)."""
     number: int
-    """Among equals the first one is checked first."""
+    """The place in the order of arrival, in which passwords with equal guesses are checked."""
     job: Callable[..., Any] = attrs.field(order=False)
     args: tuple[Any, ...] = attrs.field(order=False, repr=False)
     answer: Deferred[Any] = attrs.field(order=False)
@@ -158,7 +158,7 @@ class PasswordQueue:
         self._running = 0
 
     def run(self, guesses: int, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Call `job(*args)` in its turn; fails with `Busy` (51) where too many wait that have guessed less often."""
+        """Call `job(*args)` in its turn; fails with `Busy` (51) if it is refused because too many wait."""
         answer: Deferred[T] = Deferred()
         self._asked += 1
         insort(self._waiting, _Check(guesses, self._asked, job, args, answer))

@@ -130,7 +130,8 @@ class AuditTableReader:
         self._read_before: str | None = None
         """The oldest transaction that was under way at the last look: those before it have been read."""
         self._timeline: int | None = None
-        """On which the database wrote at the last look: the numbers of transactions of another one say nothing."""
+        """The timeline on which the database wrote at the last look. Numbers of transactions on another one say
+        nothing about those on this one."""
         self.is_behind = False
         """Whether the last look left lines for another one."""
         self.is_replaced = False

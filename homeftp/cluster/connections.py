@@ -36,7 +36,7 @@ SELECT system_identifier, {TIMELINE}, own
 FROM pg_control_system(), (SELECT to_regclass('identity')::oid::bigint AS own) AS tables
 WHERE own IS NOT NULL AND NOT pg_is_in_recovery()
 """
-"""Facts that no other tables of a cluster share."""
+"""Facts that tell the tables of a cluster from all others."""
 
 _ID_LENGTH = 32
 """Characters of an id: 128 bits."""
@@ -89,7 +89,7 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
 
 
 class ConnectionFailures(logging.Handler):
-    """The failure to make a connection of one pool, which the pool only logs, since it made the last one."""
+    """Remembers why a pool could not make its newest connection, which the pool only logs."""
 
     def __init__(self, pool: str) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class ConnectionFailures(logging.Handler):
             self.last = next((each for each in record.args if isinstance(each, psycopg.Error)), self.last)
 
     def forget(self, connection: psycopg.Connection[Any]) -> None:
-        """Forget the failure: a connection was made since."""
+        """Forget the failure, because a connection was made since."""
         self.last = None
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class ConnectionFailures(logging.Handler):
 
 
 class TablesWatch:
-    """Knows which tables the connections to a database reach, and notices when those are others. In any thread."""
+    """Knows which tables the connections to a database reach, and notices when these change. In any thread."""
 
     def __init__(self) -> None:
         self._id: str | None = None
@@ -121,14 +121,14 @@ class TablesWatch:
 
     @property
     def id(self) -> str | None:
-        """An id of the tables: another one after the database was restored from a backup, or replaced by its replica.
+        """The id of the tables, which changes when the database was restored from a backup, or a replica took over.
 
         None before the first connection.
         """
         return self._id
 
     def follow(self, follower: Callable[[], None]) -> None:
-        """Call `follower` when a connection has reached other tables, before anything is read from them by it."""
+        """Call `follower` when a connection reaches other tables, before anything is read from them."""
         self._followers = (*self._followers, follower)
 
     def look(self, connection: psycopg.Connection[Any]) -> None:

@@ -20,7 +20,7 @@ _LOCK = 0x686F6D656674  # "homeft"
 """The advisory lock of those who change the schema."""
 
 DUMP_LOCK = 0x686F6D6564756D70  # "homedump"
-"""The advisory lock of the one who writes a dump: what it has read cannot be changed until it is done."""
+"""The advisory lock of the writer of a dump: the tables cannot be upgraded while it is held."""
 
 OWN_TABLES = ("homeftp_commits", "homeftp_schema")
 """The tables that are made before those of any part."""
@@ -107,16 +107,16 @@ def expect_known(made: Mapping[str, int], parts: Sequence[SchemaPart]) -> None:
     known = {part.name: len(part.steps) for part in parts}
     if any(step > known.get(name, 0) for name, step in made.items()):
         raise OperatorError(
-            "a newer homeftp upgraded the database, and this version would not dump all of it: upgrade this server. "
-            "Servers of the newer version write dumps, and so does its: homeftp cluster dump"
+            "a newer homeftp upgraded the database, so a dump by this version would be incomplete. Upgrade this "
+            "server, and write a dump with the newer version: homeftp cluster dump"
         )
 
 
 def migrate(database: Database, parts: Sequence[SchemaPart]) -> list[str]:
     """Make what is missing, in one transaction; the steps that were made, as "NAME STEP".
 
-    Of several who do so at once one makes the steps, and the others find them made. Raises `OperatorError` while a dump
-    is written, or others use the tables for long.
+    If several processes do so at once, one makes the steps, and the others find them made. Raises `OperatorError` while
+    a dump is written, or while others keep the tables locked.
     """
 
     def work(transaction: Transaction) -> list[str]:

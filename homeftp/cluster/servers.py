@@ -53,10 +53,10 @@ class ClusterServer:
 
 
 def report_server(database: Database, server: ClusterServer) -> None:
-    """The server is there. Servers that have not been there for a week are forgotten, and those it replaces before.
+    """Record that the server runs. Forget servers that were silent for a week, and those that it replaces.
 
-    A server that was killed and started again is another process: it replaces those that do not run any more of its
-    host and its address. Blocks; raises `Busy` (51).
+    A server that was killed and started again is another process: it replaces the silent ones of its host and address.
+    Blocks; raises `Busy` (51).
     """
     database.transact(
         lambda transaction: (

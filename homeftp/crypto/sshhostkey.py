@@ -57,7 +57,7 @@ def share_host_key(state: str, share: Callable[[bytes], bytes], *, needed: bool)
         return
     if not is_host_key(shared):
         raise OperatorError(
-            "the database holds no private Ed25519 key where the servers' SSH key is kept. To let the next server that "
-            "starts give its own, run in the database: UPDATE identity SET ssh_key = NULL"
+            "the SSH key of the servers in the database is not a private Ed25519 key. To replace it by the key of the "
+            "server that starts next, run in the database: UPDATE identity SET ssh_key = NULL"
         )
     write_host_key(state, shared)

@@ -158,7 +158,7 @@ class CarryOut:
         for action in actions:
             rename = Rename(action.target, action.name, action.to)
             if failed.copies(action.target, action.name):
-                failed.add(rename, "a folder around it has not got its new name", copied=True)
+                failed.add(rename, "a folder around it was not renamed", copied=True)
                 continue
             make = self._rename_here if action.target is Side.HERE else self._rename_there
             problem = await make(action)
@@ -181,7 +181,7 @@ class CarryOut:
         tree, name, to = self._both.local, action.name, action.to
         found = self._found_here(name)
         if found is None:
-            return Changed("the folder that it is in has not got its new name")
+            return Changed("the folder that it is in was not renamed")
         last = to.rpartition("/")[2]
         spelled = unescaped_name(last, strict=tree.selector.strict_names)
         if spelled != last:

@@ -112,9 +112,9 @@ def without_folder(endpoint: str, *, is_view_new: bool) -> str:
 
 
 def forgetful(path: str | None) -> str:
-    """The warning where the database of agreements cannot be written."""
+    """The warning that the database at `path`, with what both sides agreed on, cannot be written."""
     return (
-        f"{path} cannot be written, so that this sync is not remembered: what you delete may come back, and what you "
+        f"{path} cannot be written, so this sync is not remembered: what you delete may come back, and what you "
         "edit may become a conflict. Check the owner and the permissions of the file and its folder, and whether the "
         "disk is full"
     )

@@ -47,7 +47,7 @@ class InTheWay:
 
 @attrs.frozen
 class NotCopied:
-    """The deletions that must not be carried out, since what they are about has not got its new name."""
+    """The deletions that must wait, because the file or folder was not copied to its new name."""
 
     renames: dict[Rename, str] = attrs.field(factory=dict)
     """The renames in whose place they are, with the reasons why these were not possible."""
@@ -64,26 +64,26 @@ class NotCopied:
 class FailedRenames:
     """The renames of a plan that were not possible.
 
-    One that leads to another disk, or that the server does not permit, is `copied`: what it is about is copied to the
-    new name, and deleted under the old one where that copy has succeeded. All others are left for the next sync.
+    If a rename leads to another disk, or the server does not permit it, it is `copied`: the file or folder is copied to
+    the new name, and deleted under the old one if that copy succeeded. All others are left for the next sync.
     """
 
     def __init__(self) -> None:
         self._copied: dict[tuple[Side, str], tuple[int, Rename, str]] = {}
-        """By their targets and old names, each with its place in the order, and the reason."""
+        """The copied ones by target and old name, each with its place in the order and the reason."""
         self._new: set[tuple[Side, str]] = set()
-        """The new names of these."""
+        """The targets and new names of the copied ones."""
         self._there = NameSet()
-        """The names at and beneath the new ones of which both sides have the same."""
+        """The names at and beneath the new ones under which both sides have the same content."""
         self._left: set[Rename] = set()
 
     @property
     def all(self) -> AbstractSet[Rename]:
-        """All of them."""
+        """All renames that were not possible."""
         return self._left.union(rename for _, rename, _ in self._copied.values())
 
     def add(self, rename: Rename, reason: str, *, copied: bool) -> None:
-        """A rename was not possible."""
+        """Add a rename that was not possible."""
         if copied:
             self._copied.setdefault((rename.target, rename.old), (len(self._copied), rename, reason))
             self._new.add((rename.target, rename.new))
@@ -91,29 +91,29 @@ class FailedRenames:
             self._left.add(rename)
 
     def copies(self, side: Side, name: str) -> bool:
-        """Whether a name is one that a side gets by a copy, and has not been given yet."""
+        """Whether a name is, or is beneath, the new name of a copied rename on a side."""
         return bool(self._new) and any((side, each) in self._new for each in upwards(name))
 
     def add_copy(self, name: str) -> None:
-        """Both sides have the same content of a name now."""
+        """Note that both sides have the same content under a name now."""
         if any(self.copies(side, name) for side in Side):
             self._there.add(name)
 
     def replaces(self, action: SyncAction) -> bool:
-        """Whether a step is part of what is done in the place of a rename."""
+        """Whether a step is part of a copy and deletion in place of a rename."""
         if action.act is Act.COPY:
             return self.copies(action.target, action.name)
         return action.act is Act.DELETE and self._first(action.target, action.name) is not None
 
     def _first(self, side: Side, name: str, behind: int = -1) -> tuple[int, Rename, str] | None:
-        """The first copied rename `behind` a place in the order that is about a name or a folder around it."""
+        """The first copied rename of a name, or of a folder around it, after the place `behind` in the order."""
         if not self._copied:
             return None
         found = [self._copied[side, each] for each in upwards(name) if (side, each) in self._copied]
         return min((each for each in found if each[0] > behind), default=None)
 
     def new_name(self, side: Side, name: str) -> str:
-        """The name that a name would have become if all these renames had been possible."""
+        """The name that a file or folder would have if all copied renames had been possible."""
         place = -1
         while (found := self._first(side, name, place)) is not None:
             place, rename, _ = found
@@ -123,8 +123,8 @@ class FailedRenames:
     def not_copied(self, deletions: Iterable[SyncAction], plan: SyncPlan) -> NotCopied:
         """Find the deletions that must wait, because no copy is there under the new name.
 
-        `plan` is the one that was confirmed: what it deletes under the new name need not be there. Files come before
-        directories, and these deepest first.
+        What the confirmed `plan` deletes under the new name need not be there. In `deletions` files come before
+        directories, and the deepest directories first.
         """
         found = NotCopied()
         if not self._copied:
@@ -140,12 +140,12 @@ class FailedRenames:
         return found
 
     def leaves(self, name: str) -> bool:
-        """Whether it was said of a name that it was not renamed, or of a folder around it."""
+        """Whether a name is in a rename that was left for the next sync, which was reported."""
         return any(is_within(name, each.old) or is_within(name, each.new) for each in self._left)
 
 
 class AllowedSteps:
-    """The steps that were confirmed, and what is done in the place of those renames among them that have `failed`."""
+    """The steps that were confirmed, and the steps that take the place of confirmed renames that `failed`."""
 
     def __init__(self, actions: Iterable[SyncAction], failed: FailedRenames) -> None:
         self._failed = failed

@@ -26,7 +26,7 @@ IDLE_SECONDS = 120.0
 """How long a login is kept that no connection uses: programs that look for changes do so every minute."""
 
 MOST_LOGINS = 256
-"""Logins that are kept, at most: beyond that, of the account that has most, the one used least recently is closed."""
+"""Logins that are kept, at most. Beyond that, the account with most logins loses the one used least recently."""
 
 _KEY_BYTES = 16
 

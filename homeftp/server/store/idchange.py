@@ -1,6 +1,6 @@
 """The change of the store's id while a server runs: a replica of the cluster's database took over.
 
-The replica may lack what was acknowledged, and a client takes that for removed as long as it knows the id of before.
+The replica may lack what was acknowledged, and a client that knows the former id takes that for removed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from homeftp.interfaces import IConnection
 
 
 class StoreIdChange:
-    """Lets all clients know that the store has another id: at their next HELLO, which comes before anything else."""
+    """Ends the connections of clients when the store has another id: they connect again, and HELLO has it."""
 
     _log = Logger()
 
     def __init__(
         self, in_reactor: Callable[..., object], connections: Callable[[], Iterable[IConnection]], hub: ChangeHub
     ) -> None:
-        """`connections` are those whose clients know the id.
+        """`connections` gives the connections whose clients know the id.
 
         `in_reactor(call)` calls on the reactor's thread, in the order of the calls, from any thread.
         """
@@ -30,7 +30,10 @@ class StoreIdChange:
         self._hub = hub
 
     def noticed(self) -> None:
-        """The store has another id. In any thread, before anything that was read since is answered."""
+        """End the connections, and tell watches that anything may have changed.
+
+        Called in any thread, before an answer has anything that was read with the new id.
+        """
         self._in_reactor(self._abort)
         self._hub.tell(None)
 

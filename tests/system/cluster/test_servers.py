@@ -121,7 +121,7 @@ class ServersTests(SynchronousTestCase):
         options = ("--objects", self.bucket, "--no-announce", "--state", os.path.abspath(self.mktemp()))
         ended = run_homeftp("serve", other, *options, "--listen", "tcp:0:interface=127.0.0.1", **self.env)
         self.assertNotEqual(ended.returncode, 0)
-        self.assertIn("the bucket is that of another database", ended.stderr)
+        self.assertIn("the bucket belongs to another database", ended.stderr)
         self.assertEqual([each for page in bucket.list() for each in page], before)
         self.done("cluster", "status", self.url, "--objects", self.bucket)  # the control
 

@@ -10,10 +10,10 @@ from homeftp.client.tables.nameset import is_beneath, upwards
 
 
 def other_spellings(tree: LocalTree) -> Mapping[str, Unsynced]:
-    """The names under which the server may have what failed here because of its name, and which are left out with it.
+    """The names that a sync leaves out since files that failed here because of their names may have them on the server.
 
-    With or without `--strict-names`: a sync that knows the other rule for names may have agreed on them. A file that
-    has such a name itself by the rule of now is reported.
+    An earlier sync with the other rule for names, with or without `--strict-names`, may have agreed on them. Another
+    file here that has such a name by the present rule is reported.
     """
     found = {}
     for name, failed in tree.other_names.items():
@@ -31,10 +31,10 @@ def moved_to_opaque(
     there: SyncTree,
     opaque: Container[str],
 ) -> Mapping[str, Unsynced]:
-    """The agreed names that one side has lost because the file is in a place there that is `opaque`.
+    """The agreed names that one side has lost because their files are under an `opaque` name there.
 
-    They are found by inode, which only this side has, and by content. A deletion of them on the other side would leave
-    the only copy in a place that is not synced. A folder that is lost with all its files is named in their place.
+    The files are found by inode, here only, and by content. To delete them on the other side would leave the only copy
+    where nothing is synced. A folder that is lost with all of its files is named in their place.
     """
     waiting: dict[str, Unsynced] = {}
     for side, tree, other in ((Side.HERE, here, there), (Side.THERE, there, here)):
@@ -60,11 +60,11 @@ def moved_to_opaque(
 
 
 def _moved(to: str, side: Side) -> Unsynced:
-    """Why a file is left as it is that has become `to` on one side."""
+    """Why a file is left as it is that one side has under the name `to` now, or in a folder of that name."""
     where, other = ("here", "on the server") if side is Side.HERE else ("on the server", "here")
     return Unsynced(
-        f"it seems to be in '{to}' {where} now, which cannot be synced. It is kept {other} until that is synced, or "
-        f"moved out of the folder",
+        f"it seems to be in '{to}' {where} now, which cannot be synced. It is kept {other} until '{to}' can be synced, "
+        "or the file is moved elsewhere",
         failed=True,
     )
 

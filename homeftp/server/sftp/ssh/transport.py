@@ -113,7 +113,7 @@ class StrictTransport(SSHServerTransport):
         """Whether the client has begun an exchange that has not ended."""
         self._since_rekey = 0
         self.channel_message: Callable[[int, memoryview], None] | None = None
-        """Takes what comes most, data and wider windows, once the client is logged in."""
+        """Takes the most frequent messages, data and wider windows, once the client is logged in."""
 
     # -- sending -------------------------------------------------------------------------
 

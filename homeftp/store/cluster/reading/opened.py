@@ -99,7 +99,7 @@ def find_with_parts(
 
     Another server may replace or remove a file between the two statements, and its content goes if no version keeps it:
     then both are looked up again. A content that is still named and has not all of its parts is lost. Raises `Busy`
-    (51) where others change the files all the time.
+    (51) where other requests keep changing the files.
     """
     lost: set[int] = set()
     for _ in range(TRIES):
@@ -110,7 +110,7 @@ def find_with_parts(
         if short <= lost:
             return found, {content: each for content, each in parts.items() if content not in short}
         lost |= short
-    raise Busy("others are changing the same files all the time: try again later")
+    raise Busy("other requests keep changing the same files: try again later")
 
 
 def open_contents(

@@ -1,4 +1,4 @@
-"""The table `restored`: what was put back, by path and time. The history tells by it what was where earlier."""
+"""The table `restored`: what was put back, by path and time. The history needs it to tell what a path had earlier."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ DELETE FROM restored WHERE share = %s AND path = %s
 
 
 def insert(transaction: Transaction, share: int, restored: Sequence[tuple[Names, int, bool]]) -> None:
-    """Add that the version of a path and a time was put back, later than all else that is known of the path.
+    """Record for each path and time that the version of that time was put back, and whether it replaced a version.
 
-    That is now, or right after the newest version, if that is of the file that it replaced.
+    The record is later than all that is known of the path: now, or right after the newest version, if that is the file
+    that was replaced.
     """
     if restored:
         paths, times = [path_text(names) for names, _, _ in restored], [version_us for _, version_us, _ in restored]

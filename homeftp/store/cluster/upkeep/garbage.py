@@ -29,9 +29,9 @@ _LISTED_EVERY_SECONDS = 7 * DAY
 
 
 def collect(context: ClusterContext) -> int:
-    """Remove what no file names any more; how many objects went. Raises `Forbidden` (33) in another's bucket.
+    """Remove what no file names any more; how many objects were removed.
 
-    Nothing is put there any more then, before it is looked at again: another database has taken it over.
+    Raises `Forbidden` (33) if the bucket belongs to another database by now.
     """
     _expect_own(context)
     removed = _delete(context)

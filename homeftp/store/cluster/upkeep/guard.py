@@ -1,6 +1,6 @@
-"""The guard of a bucket: whether it is still this database's is looked at again and again while a server runs.
+"""The guard of a bucket: while a server runs, it looks again and again whether the bucket is still its database's.
 
-A bucket may be emptied under a running server, or another one answer at its address. Then every object is missing there
+A bucket may be emptied under a running server, or another one may answer at its address. Then every object is missing
 although nothing is damaged, and what is put there is lost once the right bucket answers again.
 """
 
@@ -17,8 +17,8 @@ from homeftp.errors import Busy, Forbidden
 from homeftp.store.cluster.upkeep.ownership import expect_own, expect_still_own
 
 LOOK_SECONDS = 5.0
-"""Time for which one look is relied upon where objects are put: one GET of 36 bytes in that time costs nothing beside
-them, also where ten thousand small files come within it. What is put in that time after the bucket was lost is lost."""
+"""How long objects are put without another look. One GET of 36 bytes in that time costs little beside the objects. What
+is put in that time after the bucket was lost is lost."""
 
 
 @attrs.define(eq=False)
@@ -29,16 +29,16 @@ class OwnerGuard:
     _bucket: Bucket
     _monotonic: Callable[[], float]
     _is_known: bool = attrs.field(default=False, init=False)
-    """Whether the bucket was this database's at some look."""
+    """Whether a look has found that the bucket belongs to this database."""
     _good_at: float = attrs.field(default=float("-inf"), init=False)
-    """When the last look was begun that found it so."""
+    """When the last look began that found this."""
     _refused_at: float = attrs.field(default=float("-inf"), init=False)
     _refusal: str = attrs.field(default="", init=False)
 
     def look(self) -> None:
-        """Look now. The first time a bucket may become this database's, and later it has to be.
+        """Look now. At the first look the bucket may become this database's; later it has to belong to it.
 
-        Raises `Forbidden` (33) where it is not, and `Busy` (51).
+        Raises `Forbidden` (33) where it does not, and `Busy` (51).
         """
         at = self._monotonic()
         try:
@@ -49,14 +49,14 @@ class OwnerGuard:
         self._is_known, self._good_at, self._refused_at = True, at, float("-inf")
 
     def before_put(self) -> None:
-        """Look, unless the last look was good, and not long ago; raises as `look` does."""
+        """Look, unless a good look was less than `LOOK_SECONDS` ago; raises as `look` does."""
         if self._monotonic() - self._good_at >= LOOK_SECONDS:
             self.look()
 
     def on_missing(self) -> None:
-        """Raise `Busy` (51) where the bucket is not this database's, so that what is missing there is no damage.
+        """Raise `Busy` (51) where the bucket does not belong to this database: then a missing object is no damage.
 
-        A look that was good says nothing of what is missing since; one that was not holds for a while.
+        A good look proves nothing later, so this looks again; a bad one counts for `LOOK_SECONDS`.
         """
         if self._monotonic() - self._refused_at < LOOK_SECONDS:
             raise Busy(self._refusal)
@@ -67,7 +67,7 @@ class OwnerGuard:
 
 
 def guard_bucket(database: Database, bucket: Bucket, monotonic: Callable[[], float] = time.monotonic) -> OwnerGuard:
-    """Let nothing be put into a bucket that is not this database's, and nothing that is missing there be damaged."""
+    """Let the bucket refuse objects, and take missing ones for no damage, while it does not belong to this database."""
     guard = OwnerGuard(database, bucket, monotonic)
     bucket.guard(guard.before_put, guard.on_missing)
     return guard

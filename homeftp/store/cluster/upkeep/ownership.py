@@ -1,4 +1,6 @@
-"""The owner of a bucket: the database whose servers remove objects there. To those of another one, all are orphans.
+"""The owner of a bucket: the database whose servers may store and remove objects there.
+
+The servers of another database would take all of these objects for orphans.
 
 An object says which database that is. It has no name that `Bucket.new_name` gives, so no collector takes it away.
 """
@@ -22,13 +24,13 @@ _SAMPLE = 1000
 """Objects of a bucket that are looked for in the database: a page of its listing."""
 
 _FOREIGN = (
-    "the bucket is that of another database, whose files would be lost if this one removed what it does not name: give "
-    f"each database a bucket of its own, or a prefix. If the other is lost, remove the object {OWNER} from the bucket"
+    "the bucket belongs to another database, and servers of both would remove each other's files: give each database a "
+    f"bucket, or a prefix in one, of its own. If the other database is lost, remove the object {OWNER} from the bucket"
 )
 
 _UNKNOWN = (
-    "the bucket has objects that this database does not know, and does not say whose they are: give each database a "
-    "bucket of its own, or a prefix, or remove these objects if nothing needs them"
+    f"the bucket has objects that this database does not know, and no object {OWNER} that says whose they are: give "
+    "each database a bucket, or a prefix in one, of its own, or remove these objects if nothing needs them"
 )
 
 _EMPTY = (
@@ -37,18 +39,18 @@ _EMPTY = (
 )
 
 _LOST = (
-    "the bucket does not say any more that it is this database's: was it emptied, or is another one in its place? Let "
-    "the right bucket answer again. If it was lost, let homeftp use this one with: homeftp cluster init"
+    "the bucket no longer says that it belongs to this database: was it emptied, or does another one answer at its "
+    "address? Make the right bucket answer again. If it was lost, let homeftp use this one with: homeftp cluster init"
 )
 
 _LACKING = (
-    "the bucket does not say that it is this database's, and lacks most of its files: is its URL right? If they were "
-    "lost, let homeftp use this one with: homeftp cluster init"
+    "the bucket does not say that it belongs to this database, and lacks most of its files: is its URL right? If the "
+    "files were lost, let homeftp use this bucket with: homeftp cluster init"
 )
 
 
 def find_foreign(database: Database, bucket: Bucket) -> str | None:
-    """Why a bucket is not this database's, nor may become it by itself; None where it is, or may.
+    """Why a bucket does not belong to this database, and may not without `init`; None where it does, or may.
 
     Changes nothing. Raises `Busy` (51).
     """
@@ -66,10 +68,10 @@ def is_claimed(bucket: Bucket) -> bool:
 
 
 def expect_own(database: Database, bucket: Bucket, *, anew: bool = False) -> None:
-    """Let a bucket be this database's: one without an owner, or that of a database which this one was recovered from.
+    """Make a bucket this database's if it has no owner, or its owner is a database which this one was recovered from.
 
-    `anew`: also an empty one, though the database has files: the owner says so. Raises `Forbidden` (33) where it is
-    another's, and `Busy` (51).
+    `anew`: also a bucket that is empty or lacks most of the database's files, because the operator says so. Raises
+    `Forbidden` (33) where it may not become this database's, and `Busy` (51).
     """
     holder = _holder(bucket)
     why = _why_not(database, bucket, holder, anew=anew)
@@ -88,9 +90,9 @@ def expect_own(database: Database, bucket: Bucket, *, anew: bool = False) -> Non
 
 
 def expect_still_own(database: Database, bucket: Bucket) -> None:
-    """Raise `Forbidden` (33) where a bucket that was this database's is not any more; raises `Busy` (51).
+    """Raise `Forbidden` (33) where a bucket that belonged to this database no longer does; raises `Busy` (51).
 
-    It is not claimed again: what says that it was this one's may have been put there a moment ago, after it was lost.
+    It is not claimed again: objects of this database may be there that were put a moment ago, after it was lost.
     """
     holder = _holder(bucket)
     if holder is None:

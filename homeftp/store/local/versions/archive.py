@@ -298,9 +298,9 @@ class Archiver:
     ) -> None:
         """Mark that the version of that time was just put back in its open directory. Raises nothing.
 
-        `replaced` is the version of the file that it replaced. The mark has the microsecond after it, as one of the two
-        contents was there at any time. None: nothing was there. Where no mark can be made, the history only knows less.
-        None is made durable: a mark that a power cut takes was not needed by the file, which is there.
+        `replaced` is the version of the file that it replaced; None: no file was there. The mark has the microsecond
+        after that version, so that no time is left between the two. If no mark can be made, the history knows less.
+        Marks are not synced by themselves, since no file depends on them.
         """
         with contextlib.suppress(OSError, Refusal):
             if not self._archive.can_mark(handle, endpoint):

@@ -82,9 +82,11 @@ class ClusterCommandTests(CommandCase):
         self.cluster("init", "--objects", "s3://files")
         self.url = empty_schema()
         self.assertEqual(self.cluster("init", "--objects", "s3://files"), Exit.USAGE)
-        self.assertIn("the bucket is that of another database", self.err.getvalue())
+        self.assertIn("the bucket belongs to another database", self.err.getvalue())
         self.assertEqual(self.cluster("check", "--objects", "s3://files"), Exit.DIFFERS)
-        self.assertRegex(self.out.getvalue(), r"(?m)^bucket +the database that it belongs to +the bucket is that of")
+        self.assertRegex(
+            self.out.getvalue(), r"(?m)^bucket +the database that it belongs to +the bucket belongs to another"
+        )
 
     def test_foreign_status(self) -> None:
         """Asked about a bucket, the status says whether it is this database's."""
@@ -96,7 +98,7 @@ class ClusterCommandTests(CommandCase):
         self.bucket.delete([OWNER])
         self.bucket.put(OWNER, str(uuid.uuid4()).encode())
         self.assertEqual(self.cluster("status", "--objects", "s3://files"), Exit.DIFFERS)
-        self.assertRegex(self.out.getvalue(), r"(?m)^bucket +the bucket is that of another database")
+        self.assertRegex(self.out.getvalue(), r"(?m)^bucket +the bucket belongs to another database")
         self.cluster("status", "--objects", "s3://files", "--json")
         self.assertIn("another database", json.loads(self.out.getvalue().splitlines()[-1])["bucket"])
         self.assertEqual(self.cluster("dump", "--objects", "s3://files"), Exit.USAGE)

@@ -112,7 +112,7 @@ class DumpTests(ClusterCommandCase):
             expect_own(database, self.bucket)  # a server starts
         self.clear()
         self.assertEqual(self.cluster("recover", "--no-accounts", url=empty_schema()), Exit.DONE)
-        self.assertRegex(self.out.getvalue(), "(?m)^No server will start on it yet: the bucket is that of another")
+        self.assertRegex(self.out.getvalue(), "(?m)^No server will start on it yet: the bucket belongs to another")
         self.clear()
         self.assertEqual(self.cluster("recover", "--no-accounts", "--json", url=empty_schema()), Exit.DONE)
         self.assertIn("another database", str(self.printed_json()[0]["refused"]))
