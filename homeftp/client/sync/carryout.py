@@ -109,7 +109,7 @@ class ResultRecorder:
         self._agreed, self._gone = {}, []
 
     async def close(self, actions: Iterable[SyncAction]) -> None:
-        """The work has ended; these steps have, and no results tell what became of their directories."""
+        """Record the rest. `actions` are the completed steps: no result tells of the directories among them."""
         for action in actions:
             source = action.source
             if source is not None and source.kind == "directory" and action.name not in self._unfinished:

@@ -160,7 +160,7 @@ class Unsynced(NamedTuple):
     failed: bool
     """Whether it should be synced: it is no link and no device, but cannot be read."""
     is_reported: bool = True
-    """Whether people are told of it; not so of a second name of something that is reported."""
+    """Whether people are told of it; False for a second name of something that is reported."""
 
 
 @attrs.frozen
@@ -185,13 +185,13 @@ class SyncTree:
     mounts: Collection[str] = ()
     """Directories that are on another disk than the one around them."""
     folding: Collection[str] = ()
-    """The disks that take names for one which differ only in case or in the form of their letters.
+    """The mount points of disks that take two names for one if they differ only in case or the form of their letters.
 
-    By their mount points; "" is that of the folder itself.
+    "" is that of the folder itself.
     """
 
     def folds(self, folder: str) -> bool:
-        """Whether a directory is on such a disk."""
+        """Whether a directory is on one of the `folding` disks."""
         return nearest(folder, self.mounts) in self.folding
 
 

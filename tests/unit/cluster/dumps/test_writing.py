@@ -162,7 +162,7 @@ class TurnTests(DumpCase):
         """A server that is older than the database writes no dump, and says so: it would leave out what it lacks."""
         for write in (dump_if_due, write_dump):
             refused = self.assertRaises(OperatorError, write, self.database, self.bucket, self.older())
-            self.assertIn("upgrade this server", str(refused))
+            self.assertIn("Upgrade this server", str(refused))
         self.assertEqual(manifests.list_dumps(self.bucket), [])
         self.assertTrue(dump_if_due(self.database, self.bucket, self.parts), "the control")
         self.assertFalse(dump_if_due(self.database, self.bucket, self.older()), "the dump of the day is there")
