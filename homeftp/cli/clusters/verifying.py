@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING, Callable, Iterator
@@ -85,7 +86,7 @@ def compare_all(options: argparse.Namespace) -> int:
             if inspection.is_held:
                 print(
                     "They stay: some may be of files that were stored after the dump. Let the servers remove them "
-                    f"with: homeftp cluster release {printable(options.database)}"
+                    f"with: homeftp cluster release {printable(shlex.quote(options.database))}"
                 )
         return report.code
 

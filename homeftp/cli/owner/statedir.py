@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from homeftp.cli.terminal.failures import print_error
@@ -101,7 +102,9 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
         return os.path.abspath(given), None
     running = running_servers(os.environ, print_error)
     if len({os.path.realpath(each.state) for each in running}) > 1:
-        shown = "; ".join(f"--state {each.state} (sharing {each.root}, pid {each.pid})" for each in running)
+        shown = "; ".join(
+            f"--state {shlex.quote(each.state)} (sharing {each.root}, pid {each.pid})" for each in running
+        )
         raise OperatorError(f"several servers run here. Name the one that is meant: {shown}")
     if running:
         return running[0].state, running[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from itertools import islice
 from typing import Any, Collection, Iterator, Sequence
 
@@ -74,7 +75,7 @@ def _conflict_lines(each: dict[str, Any]) -> Iterator[str]:
     copies = each["conflicts"]
     yield from (f"    conflict: {name}" for name in copies[:_MOST_SHOWN])
     more = "" if len(copies) <= _MOST_SHOWN else f" (at least {len(copies)})"
-    yield f"    To decide: homeftp sync --conflicts {each['folder']}{more}"
+    yield f"    To decide: homeftp sync --conflicts {shlex.quote(each['folder'])}{more}"
 
 
 def _state(each: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from functools import partial
 from typing import Any, Callable, Collection, Coroutine
 
@@ -78,7 +79,8 @@ def require_file(found: FileStat, path: str) -> None:
     """Raise `OperatorError` for a device, pipe or socket."""
     if not found.is_file:
         raise OperatorError(
-            f"{path} is a device, a pipe or a socket. To send what it gives: homeftp push - NAME:PATH < {path}"
+            f"{path} is a device, a pipe or a socket. To send what it gives: homeftp push - NAME:PATH < "
+            f"{shlex.quote(path)}"
         )
 
 

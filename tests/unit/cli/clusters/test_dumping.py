@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 from unittest import mock
 
 from msgspec import structs
@@ -85,7 +86,8 @@ class DumpTests(ClusterCommandCase):
         self.assertRegex(shown, r"(?m)^damaged: lost\.txt: the bucket has not kept all of it$")
         self.assertIn("The bucket has not kept 1 content.", shown)
         self.assertIn("named by no file: 1 object with 5 B.", shown)
-        self.assertIn("homeftp cluster release", shown)
+        self.assertIn(f"homeftp cluster release {shlex.quote(new)}\n", shown)
+        self.assertNotEqual(shlex.quote(new), new)  # the control: it has characters that a shell would take for its own
         with contextlib.closing(Database(new, connections=1)) as database:
             share_identity(database, self.state, now=now)  # would be refused, if it were another one
             self.assertEqual(database.rows("SELECT name FROM accounts"), [("ann",)])

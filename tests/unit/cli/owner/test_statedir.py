@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shlex
 import sys
 
 from homeftp.accounts.database import AccountDatabase
@@ -77,11 +78,11 @@ class StateDirTests(QuickCase):
         self.assertNotIn("\x1b", self.err.getvalue())
 
     def test_several(self) -> None:
-        """Of several running servers one has to be named, and the message names all."""
-        states = [self.run_server(name, 7) for name in ("one", "two")]
+        """Of several running servers one has to be named, and the message names all, as a shell takes them."""
+        states = [self.run_server(name, 7) for name in ("one", "two words")]
         refused = self.refused()
         for state in states:
-            self.assertIn(f"--state {state}", refused)
+            self.assertIn(f"--state {shlex.quote(state)} (", refused)
             self.assertEqual(self.folder("--state", state), state)
 
     def test_default(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from unittest import mock
 
@@ -87,6 +89,16 @@ class PairTests(QuickCase):
         self.assertIn(f"To decide: homeftp sync --conflicts {self.folder} (at least 7)", shown)
         (fields,) = find_pairs(())
         self.assertEqual((fields["waiting_files"], len(fields["conflicts"]), fields["pid"]), (70, 7, None))
+
+    def test_quoted_folder(self) -> None:
+        """The command that lists conflicts is shown as a shell takes it, also for a folder with a space."""
+        self.folder = os.path.join(self.home, "My Documents")
+        os.mkdir(self.folder)
+        self.save()
+        with open(f"{self.folder}/a (conflict from ann-laptop 2026-05-01).txt", "w"):
+            pass
+        (said,) = re.findall("To decide: (.*)", self.shown())
+        self.assertEqual(shlex.split(said), ["homeftp", "sync", "--conflicts", self.folder])
 
     def test_named_servers(self) -> None:
         """Where servers are named only their pairs are shown; the status of another other side is not used."""

@@ -119,6 +119,9 @@ class RefusedTests(TransferCase):
     def test_device(self) -> None:
         """A device or pipe that the user named; the message says what to do instead."""
         os.mkfifo(f"{self.here}/fifo")
+        os.mkfifo(f"{self.here}/a pipe")
         os.symlink("/dev/null", f"{self.here}/null")
         with self.assertRaisesRegex(OperatorError, "homeftp push - NAME:PATH < "):
             self.push(f"{self.here}/null", "x")
+        with self.assertRaisesRegex(OperatorError, "NAME:PATH < '.*/a pipe'$"):
+            self.push(f"{self.here}/a pipe", "x")
