@@ -22,14 +22,11 @@ from homeftp.model import Entry, ListingPage, TreeDigest
 from homeftp.store.local.disk.entries import is_reserved, kind_problem, known_entry
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
+from homeftp.store.local.disk.sortednames import ListingLevel, NameBudget, SortedNames, forget_outer
 from homeftp.store.local.disk.spelling import wire_form
 from homeftp.store.local.filefolders import FileFolders
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.pages import STEP_ITEMS, listing_pages
-
-READY_NAMES = 10
-"""The memory of an entry that is ready to be listed, in names: it has a stat and perhaps a hash."""
 
 _STORED_AS = b"\0"
 """Between a name and the one that its directory has for it: no name has this, and it sorts before all letters."""
@@ -43,20 +40,19 @@ class _OtherFile(OSError):
         self.stored = stored
 
 
+_Ready = tuple[bytes, "os.stat_result | OSError", "KnownHash | None"]
+"""A name with its stat, and its hash if known."""
+
+
 @attrs.define(eq=False)
-class _Level:
-    """A directory that is being listed. Its lists are in reverse order: the next name is at the end."""
+class _Level(ListingLevel[_Ready]):
+    """A directory that is being listed."""
 
     endpoint: Endpoint
     prefix: str
     """The prefix of names in it, relative to the requested directory."""
     hidden: frozenset[str]
     """The folded forms of names in it that are left out."""
-    names: SortedNames
-    ready: list[tuple[bytes, os.stat_result | OSError, KnownHash | None]] = attrs.field(factory=list)
-    """The names before `names`, with their stats, and their hashes if known."""
-    after: bytes = b""
-    """The last name that was listed."""
     served: bytes = b""
     """The name of the last entry that was given."""
     path_bytes: int = attrs.field(init=False)
@@ -65,16 +61,6 @@ class _Level:
     @path_bytes.default
     def _count_path_bytes(self) -> int:
         return len("/".join((*self.endpoint.parts, "")).encode())
-
-    @property
-    def kept(self) -> int:
-        """The memory that it takes up, in names."""
-        return self.names.kept + READY_NAMES * len(self.ready)
-
-    def forget(self) -> None:
-        """Drop all names; they are read again from `after` on."""
-        self.ready.clear()
-        self.names.forget(self.after)
 
 
 class DirectoryLister:
@@ -162,7 +148,7 @@ class DirectoryLister:
                 yield item
 
     def _level(self, endpoint: Endpoint, prefix: str, hidden: FolderSet) -> _Level:
-        return _Level(endpoint, prefix, hidden.names_in(endpoint.parts), SortedNames(self.budget))
+        return _Level(SortedNames(self.budget), endpoint, prefix, hidden.names_in(endpoint.parts))
 
     def _item(
         self, level: _Level, raw: bytes, found: os.stat_result | OSError, known: KnownHash | None

@@ -13,11 +13,8 @@ import msgspec
 from homeftp.endpoint import Endpoint
 from homeftp.history.timeline import Restoration
 from homeftp.model import Entry, Version
-from homeftp.store.local.disk.sortednames import SortedNames
+from homeftp.store.local.disk.sortednames import ListingLevel
 from homeftp.store.local.versions.naming import Names
-
-READY_NAMES = 10
-"""The memory of a key that was looked up, in names: it has a stat and perhaps a hash."""
 
 MARK = b"\0"
 """Between a name and what is known of it: no name has this, and it sorts before all letters."""
@@ -45,34 +42,20 @@ class FoundKey(NamedTuple):
 
 
 @attrs.define(eq=False)
-class TimelineLevel:
-    """A directory whose names are being listed. `ready` is in reverse order: the next key is at its end."""
+class TimelineLevel(ListingLevel[FoundKey]):
+    """A directory whose names are being listed. What its names are here are keys."""
 
     endpoint: Endpoint
     prefix: str
     """The prefix of names in it, relative to the requested endpoint."""
     hidden: frozenset[str]
     """The folded forms of names in it that are left out."""
-    names: SortedNames
     only: str | None = None
     """The only name that is asked for, which is the requested endpoint's own."""
-    ready: list[FoundKey] = attrs.field(factory=list)
-    after: bytes = b""
-    """The last key that was used."""
     last: bytes = b""
     """The last name of which a part was given."""
     leads_on: bool = False
     """Whether something may be beneath that name."""
-
-    @property
-    def kept(self) -> int:
-        """The memory that it takes up, in names."""
-        return self.names.kept + READY_NAMES * len(self.ready)
-
-    def forget(self) -> None:
-        """Drop all keys; they are read again from `after` on."""
-        self.ready.clear()
-        self.names.forget(self.after)
 
     def relative(self, name: str) -> str:
         """A name in it, relative to the requested endpoint."""

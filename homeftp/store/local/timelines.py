@@ -107,9 +107,8 @@ class _Walk(msgspec.Struct, frozen=True):
                 forget_outer(levels, self.lister.budget)
 
     def _level(self, endpoint: Endpoint, prefix: str, only: str | None = None) -> TimelineLevel:
-        return TimelineLevel(
-            endpoint, prefix, self.hidden.names_in(endpoint.parts), SortedNames(self.lister.budget), only
-        )
+        names = SortedNames(self.lister.budget)
+        return TimelineLevel(names, endpoint, prefix, self.hidden.names_in(endpoint.parts), only)
 
     def _timeline(self, relative: str, name: str, part: list[FoundKey]) -> Timeline | None:
         """The timeline of one name; None where it has nothing that is offered."""

@@ -10,11 +10,14 @@ import contextlib
 from functools import partial
 from itertools import islice
 from threading import Lock
-from typing import Callable, Iterable, Iterator, Protocol, Sequence
+from typing import Callable, Generic, Iterable, Iterator, Protocol, Sequence, TypeVar
 
+import attrs
 import msgspec
 
 from homeftp.config import LISTING_PAGE
+
+R = TypeVar("R")
 
 NAMES_KEPT = 60_000
 """Names that all listings of a store keep together: some 6 MB. The more listings, the fewer names of each."""
@@ -25,6 +28,9 @@ ReadNames = Callable[[], Iterable["bytes | None"]]
 PER_DIRECTORY = 3
 """The part of a listing's names that one directory may take up, as a divisor: the others are for those above it."""
 
+
+READY_NAMES = 10
+"""The memory of what was looked up of a name, in names: a stat and perhaps a hash."""
 
 PART = 1500
 """Names that are read at a time: that takes 1 to 4 ms, for which the interpreter may be kept from other threads. With
@@ -157,6 +163,27 @@ class Level(Protocol):
 
     def forget(self) -> None:
         """Keep nothing: what comes next is read again."""
+
+
+@attrs.define(eq=False)
+class ListingLevel(Generic[R]):
+    """The state of one directory that is being listed."""
+
+    names: SortedNames
+    ready: list[R] = attrs.field(factory=list, init=False)
+    """What comes before `names` and was looked up already, in reverse order: the next one is at the end."""
+    after: bytes = attrs.field(default=b"", init=False)
+    """The last name that was used."""
+
+    @property
+    def kept(self) -> int:
+        """The memory that it takes up, in names."""
+        return self.names.kept + READY_NAMES * len(self.ready)
+
+    def forget(self) -> None:
+        """Drop all names; they are read again from `after` on."""
+        self.ready.clear()
+        self.names.forget(self.after)
 
 
 def forget_outer(levels: Sequence[Level], budget: NameBudget) -> None:
