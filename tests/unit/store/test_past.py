@@ -116,7 +116,7 @@ class PastTests(SynchronousTestCase):
         turns: list[Step] = [("write", "a", "a", 0), ("write", "a", "a", 0), *[("restore", "a", "a", 0)] * 2]
         for problems, forgetful in (
             (self.in_memory, mock.patch.object(MemoryTree, "keep_restoration")),
-            (self.in_folder, mock.patch.object(archive, "mark_restored")),
+            (self.in_folder, mock.patch.object(archive, "make_private_link")),
             (self.in_cluster, mock.patch.object(restorations, "insert")),
         ):
             for steps in (gap, turns):

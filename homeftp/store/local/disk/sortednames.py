@@ -171,7 +171,7 @@ class ListingLevel(Generic[R]):
 
     names: SortedNames
     ready: list[R] = attrs.field(factory=list, init=False)
-    """What comes before `names` and was looked up already, in reverse order: the next one is at the end."""
+    """The names before `names`, which were looked up already, in reverse order: the next one is at the end."""
     after: bytes = attrs.field(default=b"", init=False)
     """The last name that was used."""
 
