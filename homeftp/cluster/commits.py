@@ -58,9 +58,9 @@ def was_committed(connection: psycopg.Connection[TupleRow], key: str, xid: str) 
 
 
 def confirm(connection: psycopg.Connection[TupleRow], key: str) -> None:
-    """Commit something after what was found committed, with that key of its connection: the answer covers both.
+    """Make a commit after a transaction that was found committed; `key` is that of the transaction's connection.
 
-    A transaction shows as soon as this database has it. Its connection may have ended before a synchronous replica had
-    it, too. Raises psycopg's errors.
+    A transaction shows as soon as this database has it, also if its connection ended before a synchronous replica had
+    it. A replica that has acknowledged this commit has the transaction, too. Raises psycopg's errors.
     """
     connection.execute("UPDATE homeftp_commits SET at = clock_timestamp() WHERE connection = %s", (key,))

@@ -131,9 +131,9 @@ def list_parts(bucket: Bucket) -> dict[str, list[str]]:
 
 
 def lacking(manifest: DumpManifest, parts: Sequence[SchemaPart]) -> list[str]:
-    """The tables whose rows a dump should have, and has not.
+    """The tables of the dumped database whose rows a dump lacks.
 
-    A homeftp that did not know these wrote it, while the database had them already.
+    A homeftp of an older version wrote it, which did not know these tables.
     """
     there = {table.name for table in manifest.tables}
     made = manifest.schema

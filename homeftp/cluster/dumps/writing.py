@@ -76,9 +76,9 @@ def write_dump(
 
 
 def _is_due(bucket: Bucket, now_us: int, parts: Sequence[SchemaPart]) -> bool:
-    """Whether no dump was begun within a day that has all that this version keeps.
+    """Whether a dump is due: none that has all that this version keeps was begun within a day.
 
-    One of a time that is yet to come does not count.
+    A dump with a time in the future does not count.
     """
     begun = manifests.name_at(now_us - int(_EVERY_SECONDS * _SECOND_US))
     end = manifests.name_at(now_us + _SECOND_US)

@@ -113,14 +113,14 @@ class HttpExchange:
 
     @property
     def may_skip_rest(self) -> bool:
-        """Whether what is missing of the body can be skipped: of chunks that shows only when they come."""
+        """Whether the rest of the body can be skipped. The length of a body in chunks shows only when they come."""
         body = self.body
         short = body.size is None or body.missing <= GOODBYE_BYTES
         return body.complete or (short and not self.waits_to_send)
 
     @property
     def skips_too_much(self) -> bool:
-        """Whether more has come of the body behind the answer than is skipped."""
+        """Whether more of the body came after the answer than may be skipped."""
         return self.answered and self.body.arrived - self.body.taken > GOODBYE_BYTES
 
     def continue_body(self) -> None:

@@ -20,7 +20,7 @@ class StoreMember(Protocol):
     """A member of the cluster that has the store, as this module needs it."""
 
     def store_id(self) -> str | None:
-        """The id of the store, which may be another one later: its database was restored, or lost what was newest."""
+        """The id of the store. It changes when its database was restored, or a replica took over."""
 
     def journal(self, audit: Audit) -> Journal:
         """Records changes in the transaction that makes them."""

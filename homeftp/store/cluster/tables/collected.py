@@ -138,9 +138,9 @@ def knows_any(queries: IQueries, objects: Sequence[str]) -> bool:
 
 
 def keeps_most(queries: IQueries, objects: Sequence[str], count: int) -> bool:
-    """Whether the first objects of a bucket, by name, are at least half of those up to the last that parts name.
+    """Whether a bucket has at least half of the objects that parts name; `objects` are its first ones, by name.
 
-    `count`: how many of these are looked at, at most.
+    At most `count` of the named objects are looked at, the first ones up to the last of `objects`.
     """
     query = (
         "SELECT count(*), count(*) FILTER (WHERE n.object = ANY(%b::text[])) FROM ("
