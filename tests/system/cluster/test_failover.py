@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import Sequence
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
@@ -18,8 +17,6 @@ from homeftp.cluster.identity import IDENTITY
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.servers import SERVERS
 from homeftp.errors import Busy
-from homeftp.files.watches.hub import ChangeHub
-from homeftp.model import Change
 from homeftp.server.otherservers import FALLBACK_SECONDS, OtherServers
 from homeftp.status import Status
 from homeftp.store.cluster.base.schema import STORE
@@ -27,6 +24,7 @@ from homeftp.store.cluster.tables import numbers
 from homeftp.workers import InlineWorkers
 from tests.support.crashcase import CrashCase
 from tests.support.engines import PostgreSQL
+from tests.support.hubs import RecordingHub
 from tests.support.objectserver import object_server
 from tests.support.processes import PASSWORD, SERVE, ServerProcess, pair, run_homeftp
 from tests.support.rawclient import RawClient
@@ -74,22 +72,6 @@ class FailoverTests(CrashCase):
                 self.replica.promote()
 
         self.assertRaises(self.failureException, self.assert_survives, fail_over, 2)
-
-
-class CountingHub(ChangeHub):
-    """A hub with one who watches, and how often they were told that anything may have changed."""
-
-    anything = 0
-
-    def __len__(self) -> int:
-        return 1
-
-    def publish(self, changes: Sequence[Change]) -> None:
-        """Nobody is told of single changes."""
-
-    def tell(self, changes: object) -> None:
-        """Count."""
-        self.anything += changes is None
 
 
 class NoticedFailoverTests(SynchronousTestCase):
@@ -170,7 +152,7 @@ class NoticedFailoverTests(SynchronousTestCase):
 
     def test_changes_of_others(self) -> None:
         """Those who watch are told that what others wrote may be missed: numbers of transactions are lower then."""
-        hub, clock = CountingHub(), ReadingClock()
+        hub, clock = RecordingHub(), ReadingClock()
         others = OtherServers(clock, InlineWorkers(), hub, lambda: self.database, lambda: "")
         others.start()
         self.addCleanup(lambda: self.successResultOf(Deferred.fromCoroutine(others.stop())))
@@ -184,7 +166,7 @@ class NoticedFailoverTests(SynchronousTestCase):
         self.assertEqual((list(reader.lines()), reader.is_replaced), ([b'{"event": "before"}'], False))
         for _ in range(4):
             clock.advance(FALLBACK_SECONDS)
-        self.assertEqual(hub.anything, 1, "the control: at the beginning")
+        self.assertEqual(hub.heard.count(None), 1, "the control: at the beginning")
         self.primary.stop(signal.SIGQUIT)
         self.replica.start()
         self.replica.promote()
@@ -193,7 +175,7 @@ class NoticedFailoverTests(SynchronousTestCase):
         self.assertEqual((list(reader.lines()), reader.is_replaced), ([], True))
         for _ in range(4):
             clock.advance(FALLBACK_SECONDS)
-        self.assertEqual(hub.anything, 2)
+        self.assertEqual(hub.heard.count(None), 2)
         self.write('{"event": "after"}')
         self.assertEqual(list(reader.lines()), [b'{"event": "after"}'])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Sequence
 
 import psycopg
 from twisted.internet.defer import Deferred
@@ -17,37 +16,17 @@ from homeftp.cluster.migrations import migrate
 from homeftp.cluster.servers import SEEN_SECONDS, SERVERS, ClusterServer, list_servers, report_server
 from homeftp.cluster.shared import process_id
 from homeftp.endpoint import parse
-from homeftp.files.watches.hub import ChangeHub
 from homeftp.model import Actor, Change
 from homeftp.server.notifications import CHANNEL, NOTIFY_SECONDS
 from homeftp.server.otherservers import FALLBACK_SECONDS, LEAST_SECONDS, PACE_SECONDS, OtherServers, read_change
 from homeftp.workers import InlineWorkers
 from tests.support.engines import empty_schema
+from tests.support.hubs import RecordingHub
 from tests.support.reactors import ReadingClock
 from tests.support.waiting import WITHIN, wait_until
 
 QUICK = DatabaseTimeouts(operation=0.1)
 CHANGE = Change("move", "file", parse("a"), Actor("ann", "laptop", "192.0.2.1", "MOVE"), parse("b"), 5, "sha256:x")
-
-
-class RecordingHub(ChangeHub):
-    """A hub with one who watches."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.watching = True
-        self.told: list[Sequence[Change] | None] = []
-
-    def __len__(self) -> int:
-        return int(self.watching)
-
-    def publish(self, changes: Sequence[Change]) -> None:
-        """Remember what is told."""
-        self.told.append(list(changes))
-
-    def tell(self, changes: object) -> None:
-        """Remember that anything may have changed."""
-        self.told.append(None)
 
 
 class OtherServersTests(SynchronousTestCase):
@@ -85,10 +64,10 @@ class OtherServersTests(SynchronousTestCase):
 
         def has_changed() -> bool:
             self.clock.advance(seconds)
-            return len(self.hub.told) > changes
+            return len(self.hub.heard) > changes
 
         wait_until(has_changed)
-        self.assertEqual(self.hub.told, [None, *[[CHANGE]] * changes])
+        self.assertEqual(self.hub.heard, [None, *[[CHANGE]] * changes])
 
     def test_fault(self) -> None:
         """A fault of this program is logged when it happens, and does not keep the server from stopping."""
@@ -121,11 +100,11 @@ class OtherServersTests(SynchronousTestCase):
 
     def test_reported(self) -> None:
         """Who watches hears what others change; what this server writes itself is told elsewhere."""
-        self.assertEqual(self.hub.told, [None], "what was changed before is not known")
+        self.assertEqual(self.hub.heard, [None], "what was changed before is not known")
         self.write(CHANGE)
         AuditTable(self.database).append(Audit("").lines([CHANGE]))
         self.clock.advance(PACE_SECONDS)
-        self.assertEqual(self.hub.told, [None], "no notification came")
+        self.assertEqual(self.hub.heard, [None], "no notification came")
         self.hear(1, FALLBACK_SECONDS)
 
     def test_notified(self) -> None:
@@ -134,7 +113,7 @@ class OtherServersTests(SynchronousTestCase):
         self.write(CHANGE)
         self.clock.read()
         self.clock.advance(LEAST_SECONDS)
-        self.assertEqual(self.hub.told, [None], "the control")
+        self.assertEqual(self.hub.heard, [None], "the control")
         self.notify("x")
         self.clock.read()
         self.hear(1, LEAST_SECONDS)
@@ -150,7 +129,7 @@ class OtherServersTests(SynchronousTestCase):
         self.hear(3, PACE_SECONDS)
         self.write(CHANGE)
         self.clock.advance(PACE_SECONDS)
-        self.assertEqual(len(self.hub.told), 4)
+        self.assertEqual(len(self.hub.heard), 4)
 
     def test_disconnected(self) -> None:
         """Where the connection ends by which notifications come another one is made."""
@@ -181,10 +160,10 @@ class OtherServersTests(SynchronousTestCase):
         self.clock.advance(FALLBACK_SECONDS)
         self.write(CHANGE)
         self.clock.advance(PACE_SECONDS)
-        self.assertEqual(self.hub.told, [None])
+        self.assertEqual(self.hub.heard, [None])
         self.hub.watching = True
         self.clock.advance(PACE_SECONDS)
-        self.assertEqual(self.hub.told, [None, None])
+        self.assertEqual(self.hub.heard, [None, None])
 
     def test_not_watched_any_more(self) -> None:
         """A notification that came as the last watch ended has nothing looked for sooner."""
@@ -204,10 +183,10 @@ class OtherServersTests(SynchronousTestCase):
         self.addCleanup(down.close)
         self.write(CHANGE)
         self.clock.advance(PACE_SECONDS)
-        self.assertEqual(self.hub.told, [None], "the control: nothing is heard")
+        self.assertEqual(self.hub.heard, [None], "the control: nothing is heard")
         self.used = self.database
         self.clock.advance(PACE_SECONDS)
-        self.assertEqual(self.hub.told, [None, None])
+        self.assertEqual(self.hub.heard, [None, None])
 
 
 class LineTests(SynchronousTestCase):

@@ -7,9 +7,9 @@ from typing import Callable, cast
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.files.watches.hub import ChangeHub
 from homeftp.interfaces import IConnection
 from homeftp.server.store.idchange import StoreIdChange
+from tests.support.hubs import RecordingHub
 
 
 @attrs.define
@@ -20,23 +20,15 @@ class _Connection:
         self.aborted += 1
 
 
-class _Hub(ChangeHub):
-    told = 0
-
-    def tell(self, changes: object) -> None:
-        assert changes is None
-        self.told += 1
-
-
 class StoreIdChangeTests(SynchronousTestCase):
     """One connection."""
 
     def test_noticed(self) -> None:
         """Connections of clients that know the id end, on the reactor's thread; those who watch hear of it at once."""
-        connection, hub = _Connection(), _Hub()
+        connection, hub = _Connection(), RecordingHub()
         calls: list[Callable[[], None]] = []
         StoreIdChange(calls.append, lambda: [cast(IConnection, connection)], hub).noticed()
-        self.assertEqual((connection.aborted, hub.told), (0, 1))
+        self.assertEqual((connection.aborted, hub.heard), (0, [None]))
         for call in calls:
             call()
         self.assertEqual(connection.aborted, 1)

@@ -10,11 +10,11 @@ from zope.interface import implementer
 
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, OperatorError
-from homeftp.files.watches.hub import ChangeHub
 from homeftp.interfaces.observing import IObservableStore, IStoreObserver, StoreChange
 from homeftp.server.store.otherprograms import CHECK_SECONDS, PACE_SECONDS, OtherPrograms
 from homeftp.store.memory import MemoryStore
 from homeftp.workers import InlineWorkers
+from tests.support.hubs import RecordingHub
 
 CHANGE = StoreChange(parse("a"), directory=False)
 
@@ -62,22 +62,11 @@ class Store(MemoryStore):
         return self.observers[-1]
 
 
-class Hub(ChangeHub):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard: list[Sequence[StoreChange] | None] = []
-
-    def tell(self, changes: Sequence[StoreChange] | None) -> None:
-        self.heard.append(changes)
-
-
 class OtherProgramsTests(SynchronousTestCase):
     """A store, and a reactor whose descriptors a test makes readable."""
 
     def setUp(self) -> None:
-        self.store, self.hub, self.reactor = Store(), Hub(), MemoryReactorClock()
+        self.store, self.hub, self.reactor = Store(), RecordingHub(), MemoryReactorClock()
         self.watching = OtherPrograms(self.reactor, self.reactor, InlineWorkers(), lambda: self.store, self.hub)
 
     def start(self) -> Observer:
