@@ -88,7 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="then keep both sides in step until Ctrl-C, without asking again; saved pairs are never asked about",
+        help="then keep both sides in step until Ctrl-C, without asking again; without folders, all saved pairs, "
+        "and without any question",
     )
     parser.add_argument(
         "--save",
