@@ -14,6 +14,7 @@ from homeftp.config import PIECE, SMALL_FILE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Refusal, TooLarge
 from homeftp.interfaces import FileContent, IFiles, IFileStream, ILogin
+from homeftp.model import Entry
 from homeftp.server.http.content import attachment
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.page.members import ArchiveMember, ArchiveMembers, ArchiveMemory
@@ -53,10 +54,9 @@ async def members_of(
                 raise BadEndpoint("a name is empty")
             endpoint = folder.child(name)
             entry = await files.stat(endpoint)
-            if entry is None:
-                continue  # it was removed since the page listed it
-            found.add(name, [entry])
-            if entry.kind == "directory":
+            # what was removed since the page listed it is refused when its content is read, and so named as missing
+            found.add(name, [entry or Entry("", "file")])
+            if entry is not None and entry.kind == "directory":
                 await _add_folder(files, endpoint, name, found)
         found.pack()
     except BaseException:

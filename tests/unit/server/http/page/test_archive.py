@@ -65,13 +65,13 @@ class ArchiveTests(FilesTestCase):
         self.assertIn(b"\x01\x00\x10\x00", made[: 30 + len("top/a.txt") + 40], "the extra field of ZIP64")
 
     def test_chosen(self) -> None:
-        """Of a choice each is at the top under its own name; what was removed meanwhile is left out."""
+        """Of a choice each is at the top under its own name, also what was removed meanwhile: it is found missing."""
         self.lay({"d/a.txt": b"one", "d/e/b.txt": b"two", "d/c.txt": b"three"})
 
         def names(members: ArchiveMembers) -> list[str]:
             return [each.name for page in members.pages() for each in page]
 
-        self.assertEqual(names(self.members("a.txt", "e", "gone.txt", at="d")), ["a.txt", "e", "e/b.txt"])
+        self.assertEqual(names(self.members("a.txt", "e", "gone.txt", at="d")), ["a.txt", "e", "e/b.txt", "gone.txt"])
         self.assertEqual(names(self.members("d/a.txt", "d/e/b.txt")), ["d/a.txt", "d/e/b.txt"])
         for name in ("", "../d", "a//b", "/a"):
             self.error_of(BadEndpoint, members_of(self.memory, "ann", self.files, ROOT, [name], "top"))
@@ -94,6 +94,15 @@ class ArchiveTests(FilesTestCase):
         with zipfile.ZipFile(io.BytesIO(self.made(members))) as made:
             self.assertEqual(made.namelist(), ["top/b.txt", MISSING])
             self.assertIn("top/a.txt: ", made.read(MISSING).decode())
+
+    def test_chosen_missing(self) -> None:
+        """What was chosen and removed meanwhile is named, too; where everything is there, nothing is."""
+        self.lay({"a.txt": b"one"})
+        with zipfile.ZipFile(io.BytesIO(self.made(self.members("gone.txt", "a.txt")))) as made:
+            self.assertEqual(made.namelist(), ["a.txt", MISSING])
+            self.assertEqual(made.read(MISSING), b"gone.txt: gone.txt does not exist on the server\r\n")
+        with zipfile.ZipFile(io.BytesIO(self.made(self.members("a.txt")))) as made:
+            self.assertEqual(made.namelist(), ["a.txt"])
 
     def test_changed(self) -> None:
         """A file that changes while it is sent cuts the download off: nobody takes it for complete."""
