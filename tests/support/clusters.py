@@ -39,6 +39,14 @@ def memory_bucket() -> Bucket:
     return Bucket(BucketInMemory(), pause=lambda seconds: None)
 
 
+def empty_bucket(bucket: Bucket) -> dict[str, bytes]:
+    """Remove all objects of a bucket; their contents, by their names."""
+    sizes = {name: size for page in bucket.list() for name, size in page}
+    removed = {name: bucket.get(name, 0, size) for name, size in sizes.items()}
+    bucket.delete(sorted(removed))
+    return removed
+
+
 def real_bucket_url() -> str:
     """The URL of an empty part of a bucket in the S3 server of this process."""
     return f"{object_server().bucket('tests')}/{next(_NUMBERS)}"

@@ -113,14 +113,14 @@ class OpenDiscarding(AuthorizedHistory):
 
 
 class RevertingView(CheckedStore):
-    """A view with the first of these."""
+    """A view with a history that puts back anything."""
 
     def history(self) -> IHistory | None:
         return open_past(OpenReversion, super().history())
 
 
 class DiscardingView(CheckedStore):
-    """A view with the second."""
+    """A view with a history that discards anything."""
 
     def history(self) -> IHistory | None:
         return open_past(OpenDiscarding, super().history())

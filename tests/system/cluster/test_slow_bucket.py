@@ -80,7 +80,7 @@ class SlowBucketTests(TroubleCase):
         self.assert_true(answers, {"d/b.txt": b"second"})
 
     def test_cut(self) -> None:
-        """Where each answer is cut off it is the same."""
+        """Where each answer is cut off all that needs the bucket is refused in time, and later works again."""
         self.lay()
         self.proxy.cutting = True
         answers = self.asked()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import datetime, timezone
 from unittest import mock
@@ -90,7 +91,7 @@ class IdentityTests(QuickCase):
     def test_not_written(self) -> None:
         """A first server that cannot write its state folder has the cluster's identity when it can."""
         folder = os.path.abspath(self.mktemp())
-        with mock.patch.object(os, "rename", side_effect=OSError(28, "No space left on device")):
+        with mock.patch.object(os, "rename", side_effect=OSError(errno.ENOSPC, "No space left on device")):
             self.assertRaises(OperatorError, self.start, folder)
         first = self.start()
         self.start(folder)

@@ -21,6 +21,9 @@ from tests.support.clusters import memory_bucket
 from tests.support.commandline import CommandCase
 from tests.support.engines import empty_schema
 
+ANSWERS_AT = 42
+"""The column at which all answers of `homeftp cluster check` begin."""
+
 
 class ClusterCommandTests(CommandCase):
     """The command line."""
@@ -64,7 +67,7 @@ class ClusterCommandTests(CommandCase):
         shown = self.out.getvalue()
         self.assertRegex(shown, r"(?m)^bucket +the five requests +ok$")
         self.assertIn("fsync is off", shown)
-        self.assertEqual({len(line[: -len("ok")]) for line in shown.splitlines() if line.endswith("ok")}, {42})
+        self.assertEqual({len(line[: -len("ok")]) for line in shown.splitlines() if line.endswith("ok")}, {ANSWERS_AT})
         self.assertEqual(self.cluster("check", "--objects", "s3://files", "--json"), Exit.DIFFERS)
         self.assertIs(json.loads(self.out.getvalue().splitlines()[-1])["sound"], False)
 

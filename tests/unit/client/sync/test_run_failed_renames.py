@@ -61,7 +61,7 @@ class RefusedRenameTests(SyncCase):
         self.assert_in_step()
 
     def test_one_way(self) -> None:
-        """So it is where only the server is changed; what the plan has said is deleted is deleted, and nothing else."""
+        """Where only the server is changed what the plan has said is deleted there is deleted, and nothing else."""
         self.make_remote_file("Docs/rw/d/extra", b"only there")
         self.ann.rename("rw/d", "ro/d")
         os.unlink(os.path.join(self.ann.path, "rw/other"))

@@ -83,7 +83,7 @@ class OtherSpellingTests(SyncCase):
             self.assertEqual(self.there(), {escaped("what?.txt"): b"there", "plain": b"plain"})
 
     def test_part(self) -> None:
-        """So it is where only a part is compared, under either name."""
+        """What strict names cannot send stays on the server where only a part is compared, under either name."""
         self.make_pair()
         for name in ("what?.txt", escaped("what?.txt"), escaped("q?"), f"{escaped('q?')}/x"):
             self.sync(self.ann, selection=STRICT, scope=Scope.of([name]))
@@ -170,7 +170,7 @@ class MovedTests(SyncCase):
         self.assertEqual(self.there(), self.expected)
 
     def test_unsendable_name(self) -> None:
-        """So it is where the folder has a name that cannot be sent, or the file gets one."""
+        """What is moved into a folder with a name that cannot be sent, or gets such a name, stays on the server."""
         self.ann.rename("k", "k?")
         self.ann.rename("c", "c?")
         expected = self.there()
@@ -182,7 +182,7 @@ class MovedTests(SyncCase):
         self.assertFalse({"c", "k"} & self.there().keys())
 
     def test_other_form(self) -> None:
-        """So it is where a new folder with the same name in its composed form takes the place of the folder."""
+        """The files of a folder stay there whose place a new one has with the same name in its composed form."""
         self.ann.put("cafe\u0301/1", b"one")
         self.sync(self.ann)
         expected = self.there()
@@ -193,7 +193,7 @@ class MovedTests(SyncCase):
         self.assertEqual(self.problems().keys(), {"cafe\u0301", "caf\u00e9/1"})
 
     def test_watched(self) -> None:
-        """So it is where only parts are compared: that which was left out before is one of them in a watch."""
+        """A watch, which compares only parts, keeps what was moved on the server: what was left out is one of them."""
         self.clash()
         left = self.sync(self.ann).left
         self.ann.rename("c/1", "f4/n/1")
@@ -225,7 +225,7 @@ class MovedTests(SyncCase):
         self.assertNotIn("c", self.there())
 
     def test_there(self) -> None:
-        """The reverse: what was moved there into a folder that the disk here cannot hold stays here."""
+        """What was moved on the server into a folder that the disk here cannot hold stays here."""
         base = {"a": file("one"), "b": file("two")}
         there = {"F": DIRECTORY, "F/a": file("one"), "f": DIRECTORY}
         plan = make_plan(base, {}, SyncTree(dict(base), folding={""}), SyncTree(there), SyncOptions())

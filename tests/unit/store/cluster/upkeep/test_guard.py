@@ -11,6 +11,7 @@ from homeftp.errors import Busy, Damaged, Forbidden
 from homeftp.store.cluster.upkeep.guard import LOOK_SECONDS, guard_bucket
 from homeftp.store.cluster.upkeep.ownership import OWNER, expect_own
 from tests.support.clustercase import ClusterCase
+from tests.support.clusters import empty_bucket
 
 
 class GuardTests(ClusterCase):
@@ -23,13 +24,6 @@ class GuardTests(ClusterCase):
         guard_bucket(self.context.database, self.bucket, self.clock.seconds)
         self.write("a.txt", "b.txt")
         self.clock.advance(LOOK_SECONDS)
-
-    def empty(self) -> dict[str, bytes]:
-        """Empty the bucket; what was in it."""
-        names = {name: size for page in self.bucket.list() for name, size in page}
-        kept = {name: self.bucket.get(name, 0, size) for name, size in names.items()}
-        self.bucket.delete(sorted(kept))
-        return kept
 
     def fill(self, kept: dict[str, bytes]) -> None:
         """Let it be as it was."""
@@ -53,7 +47,7 @@ class GuardTests(ClusterCase):
 
     def test_emptied(self) -> None:
         """Nothing is damaged and nothing is taken until the owner is there again."""
-        kept = self.empty()
+        kept = empty_bucket(self.bucket)
         self.assert_refused()
         self.fill(kept)
         self.clock.advance(LOOK_SECONDS)
@@ -70,7 +64,7 @@ class GuardTests(ClusterCase):
     def test_at_once(self) -> None:
         """What was missing right after a good look is not taken for damaged."""
         self.write("c.txt")
-        self.empty()
+        empty_bucket(self.bucket)
         self.assert_not_damaged()
 
     def assert_not_damaged(self) -> None:
@@ -81,7 +75,7 @@ class GuardTests(ClusterCase):
     def test_stored_since(self) -> None:
         """An empty bucket does not become this database's by what was put there before it was looked at again."""
         self.write("c.txt")
-        self.empty()
+        empty_bucket(self.bucket)
         for number in range(9):  # while the look before it holds: the bucket has most objects of the database then
             self.write(f"new {number}.txt")
         self.clock.advance(LOOK_SECONDS)
@@ -89,15 +83,15 @@ class GuardTests(ClusterCase):
         self.assert_not_damaged()
 
     def test_foreign(self) -> None:
-        """The same where another database has the bucket that answers."""
-        self.empty()
+        """Nothing is damaged and nothing is stored where another database has the bucket that answers."""
+        empty_bucket(self.bucket)
         self.bucket.create(OWNER, str(uuid.uuid4()).encode())
         self.assert_not_damaged()
         self.assertRaises(Forbidden, self.write, "c.txt")
 
     def test_lost(self) -> None:
         """Where the owner of the database says that the bucket was lost, another one is used, and lacks what it had."""
-        self.empty()
+        empty_bucket(self.bucket)
         self.assert_not_damaged()
         expect_own(self.context.database, self.bucket, anew=True)
         self.clock.advance(LOOK_SECONDS)
@@ -106,7 +100,7 @@ class GuardTests(ClusterCase):
 
     def test_started_without(self) -> None:
         """A server that started while no bucket answered, and finds a wrong one, damages nothing."""
-        self.empty()
+        empty_bucket(self.bucket)
         guard_bucket(self.context.database, self.bucket, self.clock.seconds)
         self.assert_refused()
 

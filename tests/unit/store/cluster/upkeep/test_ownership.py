@@ -181,7 +181,7 @@ class OwnershipTests(ClusterCase):
         self.assertRaises(Forbidden, self.write, "c.txt")
 
     def test_collected_whole(self) -> None:
-        """The control: else it goes on."""
+        """The control: a collection goes on to its end where no other database takes the bucket over."""
         self.assertEqual(self.collect_beside_another(False), [1, 1, 1])
 
     def test_unknown_objects(self) -> None:
@@ -216,7 +216,7 @@ class OwnershipTests(ClusterCase):
         self.assertEqual(len([name for page in empty.list() for name, _ in page]), 2)
 
     def test_lacking(self) -> None:
-        """Nor is one with a few of its files, which came when the others were lost already; with half of them it is."""
+        """A bucket with few of a database's files, which came after a loss, is not its own; with half of them it is."""
         self.write("b.txt")
         self.write("c.txt")
         lost = {name: self.cluster.bucket.get(name, 0, len(b"content")) for name in self.objects()}

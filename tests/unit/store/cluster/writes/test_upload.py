@@ -130,7 +130,7 @@ class QuotaTests(ClusterCase):
         self.assert_sound()
 
     def test_taken_over_by_a_commit(self) -> None:
-        """The same where the other server takes it over only as it puts the file in place."""
+        """An upload counts once where another server takes it over only as it puts the file in place."""
         content = CONTENT[: 2 * MIB - 1]
         whole, part = (request("a.bin", size=len(content), hash=hash_bytes(content), offset=at) for at in (0, MIB))
         slow = self.store.upload(whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from typing import Sequence
@@ -84,7 +85,7 @@ class DiscardTests(VersionsCase):
         (version,) = self.replaced(store, "a", times=1)
         store.restore(version.endpoint, None, None)
         (version,) = [VersionId(version.endpoint, each.at_us) for each in self.versions(store)]
-        for failure in (OSError(5, "failed"), NotFound("moved")):
+        for failure in (OSError(errno.EIO, "failed"), NotFound("moved")):
             with mock.patch.object(VersionDir, "marks_alone", side_effect=failure):
                 self.assertEqual(self.discard(store, [version]), [1])
             self.assertEqual(len(self.marks()), 1)
